@@ -1,0 +1,43 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Every target is built under the same strict settings; a warning is a defect.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let package = Package(
+    name: "millrace",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Millrace", targets: ["Millrace"]),
+        .library(name: "MillraceMemory", targets: ["MillraceMemory"]),
+        .library(name: "MillraceTesting", targets: ["MillraceTesting"]),
+        .executable(name: "quickstart", targets: ["quickstart"]),
+        .executable(name: "millrace-bench", targets: ["millrace-bench"]),
+    ],
+    targets: [
+        .target(name: "Millrace", swiftSettings: strict),
+        .target(name: "MillraceMemory", dependencies: ["Millrace"], swiftSettings: strict),
+        .target(name: "MillraceTesting", dependencies: ["Millrace"], swiftSettings: strict),
+        .executableTarget(
+            name: "quickstart", dependencies: ["Millrace", "MillraceMemory"],
+            path: "Sources/Examples/quickstart", swiftSettings: strict),
+        .executableTarget(
+            name: "millrace-bench", dependencies: ["Millrace", "MillraceMemory"], path: "Sources/MillraceBench",
+            swiftSettings: strict),
+        .target(
+            name: "DocumentationExamples", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"],
+            path: "Sources/Examples/documentation", swiftSettings: strict),
+        .testTarget(
+            name: "MillraceTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], swiftSettings: strict),
+        .testTarget(
+            name: "MillraceMemoryTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"],
+            swiftSettings: strict),
+        .testTarget(name: "DocumentationTests", swiftSettings: strict),
+    ]
+)

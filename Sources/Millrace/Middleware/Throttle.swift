@@ -1,0 +1,72 @@
+/// Limits how many messages are handled in a time, with a token bucket.
+///
+/// The bucket holds `burst` tokens at first and at most; each message takes one, and `count` come back evenly over `interval`.
+/// Handlers that share the instance share the bucket. Waiting ends with the task: a shutdown is not delayed.
+public struct Throttle: Middleware {
+    private let count: Int
+    private let interval: Duration
+    private let burst: Int
+    private let bucket: TokenBucket
+
+    /// A limit.
+    ///
+    /// - Parameters:
+    ///   - count: How many messages; at least 1.
+    ///   - interval: In what time; more than zero.
+    ///   - burst: How many at once after a pause. Defaults to 1, an even flow; at least 1.
+    public init(_ count: Int, per interval: Duration, burst: Int = 1) {
+        self.count = count
+        self.interval = interval
+        self.burst = burst
+        bucket = TokenBucket(interval: interval.nanosecondsClamped / Int64(max(1, count)), burst: max(1, burst))
+    }
+
+    /// Waits for a token, then handles the message.
+    public func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+        let delay = bucket.take(at: context.clock.now)
+        if delay > .zero {
+            do {
+                try await context.clock.sleep(for: delay)
+            } catch {
+                bucket.putBack()
+                throw error
+            }
+        }
+        return try await next(message, context)
+    }
+
+    func validate(for handler: String) throws {
+        let subject = "handler '\(handler)': Throttle"
+        guard count >= 1 else { throw MillraceError.invalidOption("count", count, bound: "at least 1", of: subject) }
+        guard interval > .zero else {
+            throw MillraceError.invalidOption("interval", interval, bound: "more than 0", of: subject)
+        }
+        guard burst >= 1 else { throw MillraceError.invalidOption("burst", burst, bound: "at least 1", of: subject) }
+    }
+}
+
+/// A token bucket kept as one instant: when the next token would be due if every one had been taken as early as possible
+/// (the generic cell rate algorithm, ITU-T I.371).
+final class TokenBucket: Sendable {
+    /// Nanoseconds between tokens.
+    private let interval: Int64
+    private let burst: Int
+    private let due = Lock<Int64?>(nil)
+
+    init(interval: Int64, burst: Int) {
+        self.interval = max(1, interval)
+        self.burst = burst
+    }
+
+    /// Takes a token, perhaps one of the future, and says how long to wait for it.
+    func take(at now: ClockInstant) -> Duration {
+        due.withLock { due in
+            let start = max(due ?? .min, now.nanoseconds - interval * Int64(burst - 1))
+            due = start + interval
+            return .nanoseconds(max(0, start - now.nanoseconds))
+        }
+    }
+
+    /// Gives back a token that was not used.
+    func putBack() { due.withLock { due in due = due.map { $0 - interval } } }
+}

@@ -1,0 +1,61 @@
+/// Something that happened in a transport or a router.
+public struct Event: Sendable {
+    /// How much it matters.
+    public let level: EventLevel
+    /// What it was.
+    public let kind: Kind
+
+    /// An event of the given kind.
+    public init(level: EventLevel, kind: Kind) {
+        self.level = level
+        self.kind = kind
+    }
+
+    /// What can happen. New cases may be added, so that a `switch` needs a `default`.
+    public enum Kind: Sendable {
+        /// All handlers are subscribed.
+        case routerStarted(handlers: Int)
+        /// The shutdown has begun: nothing is fetched any more.
+        case routerDraining
+        /// The shutdown is complete.
+        case routerStopped
+        /// A handler is subscribed.
+        case handlerStarted(handler: String, topic: String)
+        /// A handler has ended.
+        case handlerStopped(handler: String)
+        /// A handler fetches nothing until it is resumed.
+        case handlerPaused(handler: String)
+        /// A handler fetches again.
+        case handlerResumed(handler: String)
+        /// A handler lost its subscription, or could not get one, and will try again after a delay.
+        case handlerRestarting(handler: String, after: Duration, error: any Error)
+        /// A handler can't go on and was given up.
+        case handlerFailed(handler: String, error: any Error)
+        /// Handlers ignored their cancellation and were abandoned.
+        case handlerAbandoned(handler: String, deliveries: Int)
+        /// A message was handled.
+        case messageHandled(handler: String, id: MessageID, attempt: Int)
+        /// A message failed and goes back to the transport for another attempt.
+        case messageFailed(handler: String, id: MessageID, attempt: Int, retryAfter: Duration, error: any Error)
+        /// A message failed and is tried again in place.
+        case messageRetried(handler: String, id: MessageID, attempt: Int, after: Duration, error: any Error)
+        /// A message was given up and published to a poison topic.
+        case messagePoisoned(handler: String, id: MessageID, topic: String, error: any Error)
+        /// A message was given up and rejected.
+        case messageRejected(handler: String, id: MessageID, reason: String)
+        /// A handler's outputs were not accepted; their inputs are tried again.
+        case publishFailed(handler: String, topic: String, error: any Error)
+        /// Deliveries were settled a second time; the first settlement stands.
+        case settlementIgnored(topic: String, group: String?, count: Int)
+        /// A delivery was not settled within its lease and is handed out again.
+        case leaseExpired(topic: String, group: String?, position: Position, attempt: Int)
+        /// Messages were dropped, as the transport's configuration says.
+        case messagesDropped(topic: String, count: Int, reason: String)
+        /// A connection to a broker is up.
+        case connected(transport: String)
+        /// A connection to a broker is lost; it will be tried again.
+        case disconnected(transport: String, error: any Error)
+        /// A line that a handler logged.
+        case log(message: String, handler: String?, fields: [(String, String)])
+    }
+}

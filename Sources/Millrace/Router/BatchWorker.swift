@@ -1,0 +1,83 @@
+import Synchronization
+
+/// A worker that hands its handler many messages at a time.
+final class BatchWorker: Worker, @unchecked Sendable {
+    // Safe to share: used by one task at a time.
+    typealias Body = @Sendable (HandlerBatch, HandlerContext) async throws -> Void
+
+    let slot = WorkerSlot()
+    private let scope: WorkerScope
+    private let body: Body
+    private let limit: Int
+    private let wait: Duration
+    private let context: HandlerContext
+
+    init(_ scope: WorkerScope, body: @escaping Body, upTo limit: Int, within wait: Duration) {
+        self.scope = scope
+        self.body = body
+        self.limit = limit
+        self.wait = wait
+        context = HandlerContext(scope.definition, environment: scope.environment, slot: slot)
+    }
+
+    func run() async -> WorkerExit {
+        var batch = DeliveryBatch()
+        while true {
+            do {
+                guard try await fill(&batch) else { return .ended }
+            } catch {
+                for record in batch.records { scope.subscription.settle(record.token, .release) }
+                return error is CancellationError ? .ended : .lost(error)
+            }
+            rejectExhausted(&batch)
+            if batch.isEmpty { continue }
+            slot.hold(batch.records)
+            await handle(batch)
+            slot.letGo()
+            batch.removeAll()
+        }
+    }
+
+    /// Takes what is there, and then more until there is enough or the first message has waited long enough.
+    private func fill(_ batch: inout DeliveryBatch) async throws -> Bool {
+        guard try await scope.subscription.pull(into: &batch, upTo: limit) else { return false }
+        let deadline = scope.environment.clock.now.advanced(by: wait)
+        while batch.count < limit {
+            guard try await scope.subscription.pull(into: &batch, upTo: limit - batch.count, until: deadline) else { break }
+        }
+        return true
+    }
+
+    /// Gives up what was handed out too often before the handler sees it again: a message that crashes the process.
+    private func rejectExhausted(_ batch: inout DeliveryBatch) {
+        guard let maximum = scope.definition.options.maximumAttempts,
+            batch.records.contains(where: { $0.attempt > maximum })
+        else { return }
+        for record in batch.records where record.attempt > maximum {
+            let error = MillraceError.attemptsExhausted(
+                handler: scope.definition.name, id: record.message.id, attempts: record.attempt)
+            scope.settleFailure(record, error, wasCutOff: false)
+        }
+        batch.records.removeAll { $0.attempt > maximum }
+    }
+
+    private func handle(_ batch: DeliveryBatch) async {
+        if let first = batch.records.first {
+            context.begin(first, receivedAt: batch.receivedAt, maximumAttempts: .max)
+        }
+        let settlements = HandlerBatch.Settlements()
+        var failure: (any Error)?
+        do {
+            try await body(HandlerBatch(batch, of: scope.subscription, settlements: settlements), context)
+        } catch {
+            failure = error
+        }
+        let settled = settlements.tokens.withLock { $0 }
+        let open = batch.records.filter { !settled.contains($0.token) }
+        guard let failure else {
+            scope.status.handled.add(batch.count, ordering: .relaxed)
+            return scope.subscription.acknowledge(open.map(\.token))
+        }
+        for record in open { scope.settleFailure(record, failure, wasCutOff: slot.isCutOff) }
+    }
+}

@@ -1,0 +1,28 @@
+/// Thrown by a handler or its middleware to have the message brought back after a delay.
+///
+/// It passes `Retry` and `PoisonQueue` untouched, and does not hold up other messages.
+public struct RetryLater: Error, Sendable {
+    /// How long to wait, at least.
+    public let delay: Duration
+    /// Why.
+    public let cause: (any Error)?
+
+    /// A wish to see the message again after `delay`.
+    public init(after delay: Duration, because cause: (any Error)? = nil) {
+        self.delay = delay
+        self.cause = cause
+    }
+}
+
+/// Thrown by a handler that knows that no other attempt can help. `Retry` lets it pass; `PoisonQueue` takes the message;
+/// without one it is rejected, and goes to the transport's dead letters.
+public struct Reject: Error, Sendable, CustomStringConvertible {
+    /// Why, for whoever reads the dead letters.
+    public let reason: String
+
+    /// A message that is to be given up.
+    public init(_ reason: String) { self.reason = reason }
+
+    /// The reason.
+    public var description: String { reason }
+}

@@ -1,0 +1,189 @@
+import Synchronization
+
+/// One handler while the router runs: subscribes, works, subscribes again when the subscription is lost, and ends in phases.
+final class HandlerRun: Sendable {
+    private struct State {
+        var health: HandlerHealth.State = .starting
+        var subscription: (any Subscription)?
+        var pool: WorkerPool?
+        var restarts = 0
+        var error: (any Error)?
+        var isPaused = false
+        var supervisor: Task<Void, Never>?
+    }
+
+    let definition: HandlerDefinition
+    private let middleware: [any Middleware]
+    private let environment: RouterEnvironment
+    private let status = WorkerStatus()
+    private let state = Lock(State())
+    /// Fires when the handler is subscribed, or has failed to.
+    let settled = Signal()
+    private let stopping = Signal()
+
+    init(_ definition: HandlerDefinition, middleware: [any Middleware], environment: RouterEnvironment) {
+        self.definition = definition
+        self.middleware = middleware
+        self.environment = environment
+    }
+
+    private var name: String { definition.name }
+    private var observers: Observers { environment.observers }
+
+    /// Begins to subscribe. The task is awaited by ``stop()``.
+    func start() {
+        let supervisor = Task { await supervise() }
+        state.withLock { $0.supervisor = supervisor }
+    }
+
+    // MARK: Supervise
+
+    private func supervise() async {
+        var failures = 0
+        while !stopping.hasFired {
+            do {
+                let subscription = try await definition.subscriber.subscribe(
+                    to: definition.topic, definition.subscription)
+                failures = 0
+                try await work(subscription)
+                if stopping.hasFired { break }
+                // Ended, though nobody asked for it: the transport was closed.
+                throw MillraceError(.closed, "topic '\(definition.topic)': the subscription ended", isRetriable: true)
+            } catch {
+                if stopping.hasFired { break }
+                guard (error as? MillraceError)?.isRetriable ?? true else {
+                    fail(error)
+                    return
+                }
+                failures += 1
+                await backOff(error, failures: failures)
+            }
+        }
+        state.withLock { if $0.health != .failed { $0.health = .stopped } }
+        settled.fire()
+        observers.report(.info, .handlerStopped(handler: name))
+    }
+
+    private func work(_ subscription: any Subscription) async throws {
+        let scope = WorkerScope(
+            definition: definition, environment: environment, subscription: subscription, status: status)
+        let pool = WorkerPool(scope, middleware: middleware)
+        let isPaused = state.withLock { state in
+            state.subscription = subscription
+            state.pool = pool
+            state.health = state.isPaused ? .paused : .running
+            return state.isPaused
+        }
+        if isPaused { subscription.pause() }
+        // Stopped between subscribing and here: nobody else knows of this subscription yet.
+        if stopping.hasFired { subscription.stopFetching() }
+        settled.fire()
+        observers.report(.info, .handlerStarted(handler: name, topic: definition.topic))
+        var failure: (any Error)?
+        do {
+            try await pool.run()
+            try await subscription.flush()
+        } catch {
+            failure = error
+        }
+        await subscription.close()
+        state.withLock { state in
+            state.subscription = nil
+            state.pool = nil
+        }
+        if let failure { throw failure }
+    }
+
+    private func fail(_ error: any Error) {
+        state.withLock { state in
+            state.health = .failed
+            state.error = error
+        }
+        observers.report(.error, .handlerFailed(handler: name, error: error))
+        settled.fire()
+    }
+
+    private func backOff(_ error: any Error, failures: Int) async {
+        let delay = environment.restart.delay(after: failures, random: environment.random)
+        state.withLock { state in
+            state.health = .restarting
+            state.restarts += 1
+            state.error = error
+        }
+        observers.report(.warning, .handlerRestarting(handler: name, after: delay, error: error))
+        let over = Signal()
+        let timer = environment.clock.schedule(after: delay) { over.fire() }
+        stopping.whenFired { over.fire() }
+        await over.waitUncancellably()
+        timer.cancel()
+    }
+
+    // MARK: Pause
+
+    func pause() {
+        let subscription = state.withLock { state in
+            state.isPaused = true
+            if state.health == .running { state.health = .paused }
+            return state.subscription
+        }
+        subscription?.pause()
+        observers.report(.info, .handlerPaused(handler: name))
+    }
+
+    func resume() {
+        let subscription = state.withLock { state in
+            state.isPaused = false
+            if state.health == .paused { state.health = .running }
+            return state.subscription
+        }
+        subscription?.resume()
+        observers.report(.info, .handlerResumed(handler: name))
+    }
+
+    // MARK: Stop
+
+    /// Stops fetching, lets the workers finish, cancels them when their time is up, and closes the subscription. Returns how
+    /// many deliveries had to be abandoned, because a handler ignored its cancellation.
+    func stop() async -> Int {
+        let (subscription, supervisor) = state.withLock { state in
+            if state.health != .failed, state.health != .stopped { state.health = .draining }
+            return (state.subscription, state.supervisor)
+        }
+        stopping.fire()
+        status.isStopping.store(true, ordering: .sequentiallyConsistent)
+        subscription?.stopFetching()
+        // Still waiting for a broker: nothing has been fetched, so there is nothing to finish.
+        if subscription == nil { supervisor?.cancel() }
+        let cutOff = environment.clock.schedule(after: environment.drainTimeout) { [self] in
+            pool?.cutOff()
+        }
+        let abandon = environment.clock.schedule(after: environment.drainTimeout + environment.cancellationGrace) { [self] in
+            pool?.abandon()
+        }
+        await supervisor?.value
+        cutOff.cancel()
+        abandon.cancel()
+        let count = status.abandoned.load(ordering: .acquiring)
+        if count > 0 { observers.report(.error, .handlerAbandoned(handler: name, deliveries: count)) }
+        return count
+    }
+
+    /// Cancels what the workers are doing.
+    func cutOff() { pool?.cutOff() }
+
+    private var pool: WorkerPool? { state.withLock { $0.pool } }
+
+    // MARK: Report
+
+    /// Why the handler has failed for good; nil if it has not.
+    var failure: (any Error)? { state.withLock { $0.health == .failed ? $0.error : nil } }
+
+    var health: HandlerHealth {
+        let (current, restarts, error, pool) = state.withLock { ($0.health, $0.restarts, $0.error, $0.pool) }
+        return HandlerHealth(
+            name: name, topic: definition.topic, transport: definition.system, state: current,
+            inFlight: pool?.inFlight ?? 0, handled: status.handled.load(ordering: .relaxed),
+            failed: status.failed.load(ordering: .relaxed), restarts: restarts,
+            lastError: (error ?? status.lastError).map { "\($0)" })
+    }
+}

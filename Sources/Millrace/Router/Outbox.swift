@@ -1,0 +1,137 @@
+import Synchronization
+
+/// The outputs of a batch that wait to be published, and the inputs that wait for them.
+struct Outbox {
+    private struct Routed {
+        let topic: String
+        var messages: [Message] = []
+        var origins: [Int] = []
+    }
+
+    private static let flushCount = 1_024
+
+    private let scope: WorkerScope
+    private var messages: [Message] = []
+    /// For each message the index of its input in `inputs`.
+    private var origins: [Int] = []
+    private var routed: [Routed] = []
+    private var routedCount = 0
+    /// What can be acknowledged once the outputs are accepted.
+    private var inputs: [DeliveryToken] = []
+    /// For each input its index in the batch.
+    private var indices: [Int] = []
+    /// Consumers have no outputs whose failure would need the input again.
+    private let hasOutputs: Bool
+
+    init(_ scope: WorkerScope) {
+        self.scope = scope
+        hasOutputs = scope.definition.publisher != nil
+    }
+
+    /// Whether so much waits that it should be published before more is handled.
+    @inline(__always)
+    var isFull: Bool { messages.count &+ routedCount >= Self.flushCount }
+
+    @inline(__always)
+    mutating func add(_ outputs: consuming Outputs, of token: DeliveryToken, at index: Int) {
+        let origin = inputs.count
+        inputs.append(token)
+        guard hasOutputs else { return }
+        indices.append(index)
+        if let first = outputs.first {
+            messages.append(first)
+            origins.append(origin)
+        }
+        if outputs.more.isEmpty && outputs.routed.isEmpty { return }
+        addMore(outputs, origin: origin)
+    }
+
+    private mutating func addMore(_ outputs: Outputs, origin: Int) {
+        messages += outputs.more
+        origins += repeatElement(origin, count: outputs.more.count)
+        for (topic, message) in outputs.routed {
+            let index = routed.firstIndex { $0.topic == topic } ?? routed.endIndex
+            if index == routed.endIndex { routed.append(Routed(topic: topic)) }
+            routed[index].messages.append(message)
+            routed[index].origins.append(origin)
+            routedCount += 1
+        }
+    }
+
+    /// Publishes the outputs, then acknowledges the inputs; those whose outputs were not accepted are tried again.
+    mutating func flush(_ batch: borrowing DeliveryBatch, slot: WorkerSlot) async {
+        guard !inputs.isEmpty else { return }
+        var failed: [Int: any Error] = [:]
+        if scope.status.abandoned.load(ordering: .acquiring) > 0 { return removeAll() }
+        if !messages.isEmpty, let output = scope.definition.output {
+            await publish(messages, origins, to: output.topic, output.publisher, failed: &failed)
+        }
+        if !routed.isEmpty, let publisher = scope.definition.publisher {
+            for batch in routed {
+                await publish(batch.messages, batch.origins, to: batch.topic, publisher, failed: &failed)
+            }
+        }
+        scope.status.handled.add(inputs.count - failed.count, ordering: .relaxed)
+        if failed.isEmpty {
+            scope.subscription.acknowledge(inputs)
+        } else {
+            settle(failed, of: batch, wasCutOff: slot.isCutOff)
+        }
+        removeAll()
+    }
+
+    private func publish(
+        _ messages: [Message], _ origins: [Int], to topic: String, _ publisher: any Publisher,
+        failed: inout [Int: any Error]
+    ) async {
+        do {
+            try await publisher.publish(messages, to: topic)
+        } catch {
+            let failures = (error as? MillraceError)?.failures ?? []
+            if (error as? MillraceError)?.code == .invalidMessage, Set(origins).count > 1 {
+                // Nothing was accepted because of one of them; the others are not to suffer for it.
+                return await publishEach(messages, origins, to: topic, publisher, failed: &failed)
+            }
+            if failures.isEmpty {
+                for origin in origins { failed[origin] = error }
+            } else {
+                for failure in failures where origins.indices.contains(failure.index) {
+                    failed[origins[failure.index]] = failure.error
+                }
+            }
+            scope.environment.observers.report(
+                .warning, .publishFailed(handler: scope.definition.name, topic: topic, error: error))
+        }
+    }
+
+    /// Publishes the outputs of each input by themselves.
+    private func publishEach(
+        _ messages: [Message], _ origins: [Int], to topic: String, _ publisher: any Publisher,
+        failed: inout [Int: any Error]
+    ) async {
+        var start = 0
+        while start < messages.count {
+            let end = origins[start...].firstIndex { $0 != origins[start] } ?? messages.count
+            await publish(
+                Array(messages[start..<end]), Array(origins[start..<end]), to: topic, publisher, failed: &failed)
+            start = end
+        }
+    }
+
+    private func settle(_ failed: [Int: any Error], of batch: borrowing DeliveryBatch, wasCutOff: Bool) {
+        scope.subscription.acknowledge(inputs.indices.filter { failed[$0] == nil }.map { inputs[$0] })
+        for index in inputs.indices {
+            guard let error = failed[index] else { continue }
+            scope.settleFailure(batch.records[indices[index]], error, wasCutOff: wasCutOff)
+        }
+    }
+
+    private mutating func removeAll() {
+        messages.removeAll(keepingCapacity: true)
+        origins.removeAll(keepingCapacity: true)
+        inputs.removeAll(keepingCapacity: true)
+        indices.removeAll(keepingCapacity: true)
+        routed.removeAll(keepingCapacity: true)
+        routedCount = 0
+    }
+}

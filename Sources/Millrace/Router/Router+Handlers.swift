@@ -1,0 +1,75 @@
+extension Router {
+    /// Registers a handler that turns messages of one topic into messages of another, on one transport.
+    ///
+    /// - Parameters:
+    ///   - name: The handler's name, unique in the router; also its consumer group unless the options say otherwise.
+    ///   - topic: The topic to read.
+    ///   - broker: The transport to read from and to publish to.
+    ///   - output: The topic for outputs that do not name another one.
+    ///   - options: Concurrency, order, group and the like.
+    ///   - body: Turns a message into outputs. They are published, and the message is acknowledged, when it returns. When it
+    ///     throws, nothing is published. Cancelled when a timeout or the drain timeout has passed.
+    /// - Throws: A ``MillraceError`` that names the handler: `duplicateHandler`, `invalidTopic`, `invalidOption`,
+    ///   `unsupported`, `invalidMiddlewareOrder`, or `invalidState` once the router is draining.
+    public func handle(
+        _ name: String, from topic: String, on broker: any Transport, to output: String,
+        _ options: HandlerOptions = .init(), _ body: @escaping @Sendable (Message, HandlerContext) async throws -> Outputs
+    ) throws {
+        try handle(name, from: topic, on: broker, to: output, publishingOn: broker, options, body)
+    }
+
+    /// Registers a handler that reads from one transport and publishes to another. See
+    /// ``handle(_:from:on:to:_:_:)``.
+    public func handle(
+        _ name: String, from topic: String, on subscriber: any Subscriber, to output: String,
+        publishingOn publisher: any Publisher, _ options: HandlerOptions = .init(),
+        _ body: @escaping @Sendable (Message, HandlerContext) async throws -> Outputs
+    ) throws {
+        try register(
+            HandlerDefinition(
+                name: name, topic: topic, subscriber: subscriber, output: .init(topic: output, publisher: publisher),
+                publisher: publisher, options: options, body: .message(body)))
+    }
+
+    /// Registers a handler that publishes nothing. A message is acknowledged when `body` returns. For the rest see
+    /// ``handle(_:from:on:to:_:_:)``.
+    public func consume(
+        _ name: String, from topic: String, on subscriber: any Subscriber, _ options: HandlerOptions = .init(),
+        _ body: @escaping @Sendable (Message, HandlerContext) async throws -> Void
+    ) throws {
+        try register(
+            HandlerDefinition(
+                name: name, topic: topic, subscriber: subscriber, output: nil, publisher: nil, options: options,
+                body: .message { message, context in
+                    try await body(message, context)
+                    return Outputs()
+                }))
+    }
+
+    /// Registers a handler that gets many messages at a time and publishes nothing.
+    ///
+    /// A batch is complete when it holds `limit` messages, or when its first message has waited for `wait`. What `body` has
+    /// not settled is acknowledged when it returns, and tried again later, by the options' `redelivery`, when it throws.
+    /// Middleware stands around single messages and is not applied.
+    ///
+    /// - Parameters:
+    ///   - name: The handler's name, unique in the router.
+    ///   - topic: The topic to read.
+    ///   - subscriber: The transport to read from.
+    ///   - limit: The most messages of a batch; 1 to the options' prefetch.
+    ///   - wait: How long the first message may wait for others; `.zero` for no wait.
+    ///   - options: Concurrency, order, group and the like.
+    ///   - body: Handles a batch.
+    public func consumeBatches(
+        _ name: String, from topic: String, on subscriber: any Subscriber, upTo limit: Int, within wait: Duration,
+        _ options: HandlerOptions = .init(),
+        _ body: @escaping @Sendable (HandlerBatch, HandlerContext) async throws -> Void
+    ) throws {
+        var options = options
+        if options.prefetch == nil { options.prefetch = max(options.effectivePrefetch, limit * options.concurrency) }
+        try register(
+            HandlerDefinition(
+                name: name, topic: topic, subscriber: subscriber, output: nil, publisher: nil, options: options,
+                body: .batch(body, upTo: limit, within: wait)))
+    }
+}

@@ -1,0 +1,242 @@
+/// Moves messages from topics through handlers to topics.
+///
+/// Handlers are registered, then the router is run once:
+///
+/// ```swift
+/// let router = Router { Retry(attempts: 5) }
+/// try router.consume("audit", from: "invoices", on: broker) { message, context in
+///     context.logger.info("invoice", ["id": message.id])
+/// }
+/// try await router.run()
+/// ```
+///
+/// A handler's input is acknowledged when the handler has returned and its outputs are accepted. When it throws, the
+/// middleware decides; what reaches the router is tried again later.
+public final class Router: Sendable {
+    private struct State {
+        var phase = RouterHealth.Phase.idle
+        var handlers: [HandlerRun] = []
+    }
+
+    private let middleware: [any Middleware]
+    private let options: RouterOptions
+    let environment: RouterEnvironment
+    private let decorators = Lock(Decorators())
+    private let state = Lock(State())
+    private let shutdownRequested = Signal()
+    private let running = Signal()
+
+    /// A router with middleware around all of its handlers, the outermost first.
+    public init(_ options: RouterOptions = .init(), @MiddlewareBuilder middleware: () -> [any Middleware] = { [] }) {
+        self.middleware = middleware()
+        self.options = options
+        environment = RouterEnvironment(options)
+    }
+
+    // MARK: Registration
+
+    /// Registers a handler; starts it when the router runs already.
+    func register(_ definition: HandlerDefinition) throws {
+        try definition.validate()
+        let layers = definition.isBatch ? [] : middleware + definition.options.middleware
+        try MiddlewareOrder.check(layers, of: definition.name)
+        let run = HandlerRun(decorate(definition), middleware: layers, environment: environment)
+        let startsNow = try state.withLock { state throws -> Bool in
+            guard !state.handlers.contains(where: { $0.definition.name == definition.name }) else {
+                throw MillraceError(
+                    .duplicateHandler, "there is a handler '\(definition.name)' already", isRetriable: false)
+            }
+            guard state.phase != .draining, state.phase != .stopped else {
+                throw MillraceError(
+                    .invalidState, "handler '\(definition.name)': the router is \(state.phase.rawValue)",
+                    isRetriable: false)
+            }
+            state.handlers.append(run)
+            return state.phase == .running || state.phase == .starting
+        }
+        if startsNow { run.start() }
+    }
+
+    /// Puts `wrap` around the publishers of handlers registered from now on; the last one added is the outermost.
+    public func decoratePublishers(_ wrap: @escaping @Sendable (any Publisher) -> any Publisher) {
+        decorators.withLock { $0.publishers.append(wrap) }
+    }
+
+    /// Puts `wrap` around the subscribers of handlers registered from now on; the last one added is the outermost.
+    public func decorateSubscribers(_ wrap: @escaping @Sendable (any Subscriber) -> any Subscriber) {
+        decorators.withLock { $0.subscribers.append(wrap) }
+    }
+
+    private func decorate(_ definition: HandlerDefinition) -> HandlerDefinition {
+        decorators.withLock { $0 }.apply(to: definition)
+    }
+
+    // MARK: Life
+
+    /// Runs until ``shutdown()`` is called, one of `signals` arrives, or the task is cancelled, and then drains: stops
+    /// fetching, lets handlers finish up to the drain timeout, publishes and acknowledges, cancels what is left.
+    ///
+    /// A second signal cancels at once. A router runs once.
+    ///
+    /// - Throws: A ``MillraceError``: `invalidState` when it has run before; `invalidOption` for options out of their
+    ///   bounds; `drainTimedOut` when handlers ignored their
+    ///   cancellation and were abandoned, with their messages back in the transport; what a plugin throws at its start; and
+    ///   what keeps a handler from ever subscribing.
+    public func run(stoppingOn signals: [ProcessSignal] = [.terminate, .interrupt]) async throws {
+        try options.validate()
+        let handlers = try state.withLock { state throws -> [HandlerRun] in
+            guard state.phase == .idle else {
+                throw MillraceError(
+                    .invalidState, "the router is \(state.phase.rawValue); a router runs once", isRetriable: false)
+            }
+            state.phase = .starting
+            return state.handlers
+        }
+        let plugins = options.plugins + (signals.isEmpty ? [] : [SignalPlugin(signals)])
+        let started = try await start(plugins)
+        for handler in handlers { handler.start() }
+        var failure: (any Error)?
+        do {
+            for handler in handlers {
+                try await settledOrShutDown(handler)
+                if let error = handler.failure { throw error }
+            }
+            if !shutdownRequested.hasFired {
+                state.withLock { $0.phase = .running }
+                running.fire()
+                environment.observers.report(.info, .routerStarted(handlers: handlers.count))
+            }
+            try await shutdownRequested.wait()
+        } catch {
+            // Cancelling the task is one way to ask for the shutdown; a handler that can't subscribe is an error.
+            if !(error is CancellationError) { failure = error }
+        }
+        let abandoned = await drain()
+        for plugin in started.reversed() { await plugin.stop(self) }
+        state.withLock { $0.phase = .stopped }
+        running.fire()
+        environment.observers.report(.info, .routerStopped)
+        if let failure { throw failure }
+        if abandoned > 0 {
+            throw MillraceError(
+                .drainTimedOut,
+                "handlers ignored their cancellation for \(environment.cancellationGrace); \(abandoned) deliveries were "
+                    + "given back to their transports", isRetriable: false)
+        }
+    }
+
+    /// Asks a running router to drain and end; ``run(stoppingOn:)`` returns when that is done. A router that is not running
+    /// yet ends as soon as it is run.
+    public func shutdown() { shutdownRequested.fire() }
+
+    /// Waits until all handlers are subscribed, those that were added while running included. Throws `CancellationError` when the task is cancelled, and a
+    /// ``MillraceError`` of code `invalidState` when the router has ended.
+    public func waitUntilRunning() async throws {
+        try await running.wait()
+        for handler in state.withLock({ $0.handlers }) { try await handler.settled.wait() }
+        let phase = state.withLock { $0.phase }
+        guard phase == .running || phase == .draining else {
+            throw MillraceError(.invalidState, "the router is \(phase.rawValue)", isRetriable: false)
+        }
+    }
+
+    /// Waits until a handler is subscribed or has failed to; not for a broker that is down when the shutdown is asked for.
+    private func settledOrShutDown(_ handler: HandlerRun) async throws {
+        let either = Signal()
+        handler.settled.whenFired { either.fire() }
+        shutdownRequested.whenFired { either.fire() }
+        try await either.wait()
+    }
+
+    private func start(_ plugins: [any RouterPlugin]) async throws -> [any RouterPlugin] {
+        var started: [any RouterPlugin] = []
+        do {
+            for plugin in plugins {
+                try await plugin.start(self)
+                started.append(plugin)
+            }
+            return started
+        } catch {
+            for plugin in started.reversed() { await plugin.stop(self) }
+            state.withLock { $0.phase = .stopped }
+            running.fire()
+            throw error
+        }
+    }
+
+    private func drain() async -> Int {
+        environment.observers.report(.info, .routerDraining)
+        let handlers = state.withLock { state in
+            state.phase = .draining
+            return state.handlers
+        }
+        return await withTaskGroup(of: Int.self) { group in
+            for handler in handlers { group.addTask { await handler.stop() } }
+            return await group.reduce(0, +)
+        }
+    }
+
+    /// Cancels what handlers are doing, at once: for a user who does not want to wait for the drain timeout.
+    func cutOff() {
+        for handler in state.withLock({ $0.handlers }) { handler.cutOff() }
+    }
+
+    // MARK: Handlers while running
+
+    /// Lets a handler fetch nothing until it is resumed; what it has fetched, it handles. Throws a ``MillraceError`` of code
+    /// `unknownHandler`.
+    public func pause(_ handler: String) throws { try find(handler).pause() }
+
+    /// Lets a paused handler fetch again. Throws a ``MillraceError`` of code `unknownHandler`.
+    public func resume(_ handler: String) throws { try find(handler).resume() }
+
+    /// Stops one handler in the phases of a shutdown and forgets it; its name is free again. Throws a ``MillraceError`` of
+    /// code `unknownHandler`, and one of code `drainTimedOut` when it had to be abandoned.
+    public func stop(_ handler: String) async throws {
+        let run = try find(handler)
+        let abandoned = await run.stop()
+        state.withLock { state in state.handlers.removeAll { $0 === run } }
+        if abandoned > 0 {
+            throw MillraceError(
+                .drainTimedOut, "handler '\(handler)' ignored its cancellation; \(abandoned) deliveries were given back",
+                isRetriable: false)
+        }
+    }
+
+    private func find(_ name: String) throws -> HandlerRun {
+        let run = state.withLock { state in state.handlers.first { $0.definition.name == name } }
+        guard let run else {
+            throw MillraceError(.unknownHandler, "there is no handler '\(name)'", isRetriable: false)
+        }
+        return run
+    }
+
+    // MARK: Report
+
+    /// How the router and its handlers are doing.
+    public var health: RouterHealth {
+        let (phase, handlers) = state.withLock { ($0.phase, $0.handlers) }
+        return RouterHealth(phase: phase, handlers: handlers.map(\.health))
+    }
+
+    /// What is connected to what. Needs no broker.
+    public func describe() -> Topology {
+        let handlers = state.withLock { $0.handlers }
+        return Topology(handlers: handlers.map { Topology.Handler($0.definition, middleware: middleware) })
+    }
+}
+
+/// What the user puts around transports.
+private struct Decorators: Sendable {
+    var publishers: [@Sendable (any Publisher) -> any Publisher] = []
+    var subscribers: [@Sendable (any Subscriber) -> any Subscriber] = []
+
+    func apply(to definition: HandlerDefinition) -> HandlerDefinition {
+        guard !publishers.isEmpty || !subscribers.isEmpty else { return definition }
+        func wrap(_ publisher: any Publisher) -> any Publisher { publishers.reduce(publisher) { $1($0) } }
+        return HandlerDefinition(
+            name: definition.name, topic: definition.topic, subscriber: subscribers.reduce(definition.subscriber) { $1($0) },
+            output: definition.output.map { .init(topic: $0.topic, publisher: wrap($0.publisher)) },
+            publisher: definition.publisher.map(wrap), options: definition.options, body: definition.body)
+    }
+}

@@ -1,0 +1,70 @@
+/// How a router runs and ends.
+public struct RouterOptions: Sendable {
+    /// How long handlers may go on after the shutdown has begun, before they are cancelled. Defaults to 30 seconds.
+    public var drainTimeout: Duration
+    /// How long handlers may take to notice that they are cancelled, before they are abandoned. Defaults to 5 seconds.
+    public var cancellationGrace: Duration
+    /// How long to wait before a lost subscription is opened again. Defaults to 100 milliseconds up to 30 seconds.
+    public var restart: Backoff
+    /// The clock that everything waits on.
+    public var clock: any SchedulingClock
+    /// Where jitter comes from.
+    public var random: RandomSource
+    /// Who is told what happens. Defaults to warnings and errors on standard error.
+    public var observers: [any Observer]
+    /// What runs beside the handlers.
+    public var plugins: [any RouterPlugin]
+
+    /// Options with the given values.
+    public init(
+        drainTimeout: Duration = .seconds(30), cancellationGrace: Duration = .seconds(5),
+        restart: Backoff = .exponential(from: .milliseconds(100), upTo: .seconds(30)),
+        clock: any SchedulingClock = SystemClock.shared, random: RandomSource = RandomSource(),
+        observers: [any Observer] = [ConsoleLog()], plugins: [any RouterPlugin] = []
+    ) {
+        self.drainTimeout = drainTimeout
+        self.cancellationGrace = cancellationGrace
+        self.restart = restart
+        self.clock = clock
+        self.random = random
+        self.observers = observers
+        self.plugins = plugins
+    }
+
+    /// Throws a ``MillraceError`` of code `invalidOption` that names the field, its value and its bound.
+    func validate() throws {
+        for (name, value) in [("drainTimeout", drainTimeout), ("cancellationGrace", cancellationGrace)] {
+            guard value >= .zero else {
+                throw MillraceError.invalidOption(name, value, bound: "at least 0", of: "router")
+            }
+        }
+        try restart.validate(for: "router: restart")
+    }
+}
+
+/// What a router's parts share.
+struct RouterEnvironment: Sendable {
+    let clock: any SchedulingClock
+    let random: RandomSource
+    let observers: Observers
+    let restart: Backoff
+    let drainTimeout: Duration
+    let cancellationGrace: Duration
+
+    init(_ options: RouterOptions) {
+        clock = options.clock
+        random = options.random
+        observers = Observers(options.observers)
+        restart = options.restart
+        drainTimeout = options.drainTimeout
+        cancellationGrace = options.cancellationGrace
+    }
+}
+
+/// Something that lives as long as a router runs: an endpoint, a reporter, a watcher of signals.
+public protocol RouterPlugin: Sendable {
+    /// Called before the handlers start. An error keeps the router from running.
+    func start(_ router: Router) async throws
+    /// Called when the handlers have stopped.
+    func stop(_ router: Router) async
+}

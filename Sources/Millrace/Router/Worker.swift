@@ -1,0 +1,54 @@
+/// Why a worker's task ended.
+enum WorkerExit: Sendable {
+    /// There is nothing more to fetch.
+    case ended
+    /// The task was used up by a deadline; the worker goes on in a new one.
+    case retired
+    /// The subscription is lost.
+    case lost(any Error)
+}
+
+/// Takes deliveries from a subscription and sees each through to its settlement, one after the other.
+///
+/// A handler has as many workers as its concurrency. Each lives as long as the subscription.
+protocol Worker: AnyObject, Sendable {
+    var slot: WorkerSlot { get }
+    func run() async -> WorkerExit
+}
+
+/// What the workers of a handler share.
+struct WorkerScope: Sendable {
+    let definition: HandlerDefinition
+    let environment: RouterEnvironment
+    let subscription: any Subscription
+    let status: WorkerStatus
+
+    /// Gives back a delivery that failed: it is tried again later, or given up.
+    func settleFailure(_ record: DeliveryRecord, _ error: any Error, wasCutOff: Bool) {
+        let handler = definition.name
+        let observers = environment.observers
+        if wasCutOff || error is CancellationError && Task.isCancelled {
+            return subscription.settle(record.token, .release)
+        }
+        status.noteFailure(error)
+        if let later = error as? RetryLater {
+            observers.report(
+                .debug,
+                .messageFailed(
+                    handler: handler, id: record.message.id, attempt: record.attempt, retryAfter: later.delay,
+                    error: later.cause ?? later))
+            return subscription.settle(record.token, .retry(after: later.delay))
+        }
+        if error is Reject || record.attempt >= definition.options.maximumAttempts ?? .max {
+            let reason = "\(error)"
+            observers.report(.error, .messageRejected(handler: handler, id: record.message.id, reason: reason))
+            return subscription.settle(record.token, .reject(reason: reason))
+        }
+        let delay = definition.options.redelivery.delay(after: record.attempt, random: environment.random)
+        observers.report(
+            .warning,
+            .messageFailed(
+                handler: handler, id: record.message.id, attempt: record.attempt, retryAfter: delay, error: error))
+        subscription.settle(record.token, .retry(after: delay))
+    }
+}

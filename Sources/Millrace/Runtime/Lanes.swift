@@ -1,0 +1,38 @@
+/// Keeps the order of keys: of all elements of a key one is out at a time, the others wait behind it.
+///
+/// A pure state machine, for any transport that has to keep `Ordering.byKey` by itself. Elements without a key share a lane.
+package struct Lanes<Element: Sendable>: Sendable {
+    private var waiting: [String?: [Element]] = [:]
+    /// How many elements wait behind another one.
+    package private(set) var waitingCount = 0
+
+    package init() {}
+
+    /// Enters a key's lane. Returns false, and keeps the element, when another one of the key is out.
+    package mutating func enter(_ key: String?, _ element: Element) -> Bool {
+        guard let index = waiting.index(forKey: key) else {
+            waiting[key] = []
+            return true
+        }
+        waiting.values[index].append(element)
+        waitingCount += 1
+        return false
+    }
+
+    /// The element of a key that was out is done. Returns the next one of the key, which is out from now on.
+    package mutating func leave(_ key: String?) -> Element? {
+        guard let index = waiting.index(forKey: key) else { return nil }
+        guard !waiting.values[index].isEmpty else {
+            waiting.remove(at: index)
+            return nil
+        }
+        waitingCount -= 1
+        return waiting.values[index].removeFirst()
+    }
+
+    /// Takes out everything that waits, and forgets the lanes.
+    package mutating func removeAll() -> [Element] {
+        defer { self = Lanes() }
+        return waiting.values.flatMap { $0 }
+    }
+}

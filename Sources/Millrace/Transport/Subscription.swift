@@ -1,0 +1,79 @@
+/// A claim on a topic's messages: pulled in batches, settled one by one or many at once.
+///
+/// A subscription may be pulled by many tasks at the same time; each delivery goes to one of them. All methods that are not
+/// `async` are cheap and may be called from any thread.
+public protocol Subscription: AnyObject, Sendable {
+    /// The topic that it reads.
+    var topic: String { get }
+    /// The consumer group that it belongs to; nil if it has its own copy.
+    var group: String? { get }
+
+    /// Waits until there is at least one delivery and appends up to `limit` to `batch`.
+    ///
+    /// Returns false, with nothing appended, when the subscription has stopped fetching or is closed, or when `deadline`
+    /// has passed. Throws `CancellationError` when the task is cancelled while waiting, and a ``MillraceError`` when the
+    /// subscription is lost; a lost subscription can only be closed.
+    func pull(into batch: inout DeliveryBatch, upTo limit: Int, until deadline: ClockInstant?) async throws -> Bool
+
+    /// Acknowledges deliveries: they are done and never come back. Tokens that are settled already are ignored and counted.
+    func acknowledge(_ tokens: [DeliveryToken])
+
+    /// Settles one delivery. One that is settled already is ignored, and reported to the transport's observer.
+    func settle(_ token: DeliveryToken, _ settlement: Settlement)
+
+    /// Starts the lease of deliveries that are still being worked on anew.
+    func renew(_ tokens: [DeliveryToken])
+
+    /// Hands out nothing until ``resume()``. Pulls wait.
+    func pause()
+
+    /// Ends a pause.
+    func resume()
+
+    /// First phase of a shutdown: pulls return false from now on. What was handed out can still be settled.
+    func stopFetching()
+
+    /// Sends settlements that are on their way and waits until the transport has them.
+    func flush() async throws
+
+    /// Last phase: gives back what is unsettled, without counting an attempt, and ends. Calling it again does nothing.
+    func close() async
+}
+
+extension Subscription {
+    /// Waits for deliveries without a deadline.
+    public func pull(into batch: inout DeliveryBatch, upTo limit: Int) async throws -> Bool {
+        try await pull(into: &batch, upTo: limit, until: nil)
+    }
+}
+
+/// What a subscription calls one of its deliveries.
+public struct DeliveryToken: Hashable, Sendable {
+    /// A number that means something to the subscription alone.
+    public let rawValue: UInt64
+
+    /// A token for a number of the transport's choice, unique among the unsettled deliveries of a subscription.
+    @inlinable public init(_ rawValue: UInt64) { self.rawValue = rawValue }
+}
+
+/// Which subscription the current task works for.
+///
+/// Bound by the router and by `withSubscription`. A bounded transport needs it to see that the task that waits for room is
+/// the one that would make room.
+public enum SubscriptionScope {
+    /// The subscription whose deliveries this task handles; nil elsewhere.
+    @TaskLocal public static var current: (any Subscription)?
+
+    /// The transport's own subscription under ``current``, with all wrappers taken off.
+    public static var resolved: (any Subscription)? {
+        var subscription = current
+        while let wrapper = subscription as? any SubscriptionWrapper { subscription = wrapper.base }
+        return subscription
+    }
+}
+
+/// A subscription that stands in front of another one: a decorator, a fault injector.
+public protocol SubscriptionWrapper: Subscription {
+    /// The subscription behind it.
+    var base: any Subscription { get }
+}

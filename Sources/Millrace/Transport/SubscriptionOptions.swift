@@ -1,0 +1,57 @@
+/// How a subscription reads its topic.
+public struct SubscriptionOptions: Sendable, Hashable {
+    /// The consumer group. Every group gets every message, members of a group share them. Nil, the default: a copy of
+    /// everything from now on, for this subscription alone.
+    public var group: String?
+
+    /// The most deliveries that may be out and unsettled at once. Defaults to 256; at least 1.
+    public var prefetch: Int
+
+    /// The order to keep. Defaults to the transport's own.
+    public var ordered: Ordering
+
+    /// How long a delivery may stay unsettled before it is handed out again, unless it is renewed. Defaults to 30 seconds;
+    /// at least 1 millisecond. The router renews by itself; elsewhere ``Delivery/renew()`` does.
+    public var lease: Duration
+
+    /// Where a group that does not exist yet begins. Defaults to the first message that the transport still has.
+    public var start: StartPosition
+
+    /// Options with the given values.
+    public init(
+        group: String? = nil, prefetch: Int = 256, ordered: Ordering = .byTransport, lease: Duration = .seconds(30),
+        start: StartPosition = .beginning
+    ) {
+        self.group = group
+        self.prefetch = prefetch
+        self.ordered = ordered
+        self.lease = lease
+        self.start = start
+    }
+
+    /// Throws a ``MillraceError`` of code `invalidOption` that names the field, its value and its bound.
+    public func validate() throws {
+        if let group { try Naming.check(group, kind: "consumer group", code: .invalidOption) }
+        guard prefetch >= 1 else { throw MillraceError.invalidOption("prefetch", prefetch, bound: "at least 1") }
+        guard lease >= .milliseconds(1) else {
+            throw MillraceError.invalidOption("lease", lease, bound: "at least 1 millisecond")
+        }
+    }
+}
+
+/// Which messages of a subscription wait for which.
+public enum Ordering: String, Sendable, Hashable, Codable {
+    /// Messages are handed out in the transport's order and may be handled side by side.
+    case byTransport
+    /// A message is handed out only when the one before it with the same key has been settled, also across a retry. Messages
+    /// without a key form a lane of their own.
+    case byKey
+}
+
+/// Where a new consumer group begins to read.
+public enum StartPosition: String, Sendable, Hashable, Codable {
+    /// At the first message that the transport still has.
+    case beginning
+    /// At the first message published after the subscription was opened.
+    case now
+}
