@@ -1,0 +1,73 @@
+public import Millrace
+
+/// A transport under test: how to reach it, and what it promises.
+///
+/// ```swift
+/// let subject = ConformanceSubject("redis", capabilities: [.durable, .groups]) {
+///     try await RedisTransport(url: "redis://127.0.0.1:6379")
+/// }
+/// ```
+public struct ConformanceSubject: Sendable {
+    /// The name that failures carry.
+    public var name: String
+    /// What the transport promises. The suite fails when a transport states something else, and skips, aloud, what needs
+    /// more than this.
+    public var capabilities: Capabilities
+    /// Whether each transport that ``connect`` makes reaches the same messages. Defaults to true; false for a broker that
+    /// lives inside its transport. Then one transport plays all parts.
+    public var sharesBroker = true
+    /// How many messages a topic takes before somebody settles one: 0 when publishing waits for acknowledgements. Defaults
+    /// to no bound.
+    public var capacity = Int.max
+    /// The largest payload to try, in bytes. Defaults to 1 MiB.
+    public var maximumPayload = 1 << 20
+    /// How long to wait for something that has to come, in real time. Defaults to 15 seconds.
+    public var idleTimeout = Duration.seconds(15)
+    /// How long to wait to see that nothing comes. Defaults to 50 milliseconds; a manual clock makes it exact.
+    public var quietTime = Duration.milliseconds(50)
+    /// The least lease that the transport keeps in time. Defaults to 1 second, so that a busy machine
+    /// does not outlast it.
+    public var lease = Duration.seconds(1)
+    /// The clock that the transports live by, if a test moves it by hand.
+    public var manualClock: ManualClock?
+    /// The dead-letter topic of a topic. Defaults to the suffix `.dead-letter`.
+    public var deadLetterTopic: @Sendable (String) -> String = { "\($0).dead-letter" }
+    /// Stops the broker and starts it again; nil when the suite can't do that.
+    public var restart: (@Sendable () async throws -> Void)?
+    /// Makes a topic's or a group's name from a hint, unlike all others. Defaults to the hint with a UUID.
+    public var uniqueName: @Sendable (String) -> String = { "\($0)-\(MessageID.next())" }
+    /// Makes a transport. The suite closes it.
+    public var connect: @Sendable () async throws -> any Transport
+
+    /// A subject with the given transport, and defaults for the rest.
+    public init(
+        _ name: String, capabilities: Capabilities, connect: @escaping @Sendable () async throws -> any Transport
+    ) {
+        self.name = name
+        self.capabilities = capabilities
+        self.connect = connect
+    }
+
+    var clock: any SchedulingClock { manualClock ?? SystemClock.shared }
+}
+
+/// What a check needs of a subject besides `Capabilities`.
+struct ConformanceNeeds: Sendable {
+    /// How many messages the check publishes before anybody settles one.
+    var room = 0
+    /// Publishers have to wait at a number of messages that the suite can reach.
+    var reachableCapacity = false
+    var sharedBroker = false
+    var restart = false
+
+    /// Why a check can't run on a subject; nil when it can.
+    func missing(in subject: ConformanceSubject, capabilities: Capabilities) -> String? {
+        let absent = capabilities.subtracting(subject.capabilities)
+        if !absent.isEmpty { return "it does not declare: \(absent)" }
+        if subject.capacity < room { return "it takes \(subject.capacity) messages unsettled, not \(room)" }
+        if reachableCapacity, subject.capacity > 10_000 { return "its capacity is beyond reach: \(subject.capacity)" }
+        if sharedBroker, !subject.sharesBroker { return "its transports do not share a broker" }
+        if restart, subject.restart == nil { return "its broker can't be restarted" }
+        return nil
+    }
+}
