@@ -1,0 +1,147 @@
+import Millrace
+import MillraceMemory
+import MillraceTesting
+import Testing
+
+extension MemoryTests {
+    /// What the transport tells its observer.
+    @Suite struct Events {
+        private let clock = ManualClock()
+        private let observer = RecordingObserver()
+
+        private func broker(_ options: MemoryOptions = MemoryOptions()) throws -> MemoryTransport {
+            try MemoryTransport(options, clock: clock, observers: Observers([observer]))
+        }
+
+        @Test(arguments: [Settlement.acknowledge, .retry(after: .zero), .reject(reason: "late"), .release])
+        func secondSettlementIsReported(_ second: Settlement) async throws {
+            let broker = try broker()
+            let reader = try await broker.subscribe(to: "t", SubscriptionOptions(group: "g"))
+            try await broker.publish(Message(text: "a"), to: "t")
+            let out = try await reader.take(1)
+            reader.acknowledge(out.map(\.token))
+            #expect(observer.events.isEmpty)
+            reader.settle(out[0].token, second)
+            let reports = observer.events.compactMap { event -> Int? in
+                if case .settlementIgnored("t", "g", let count) = event.kind { count } else { nil }
+            }
+            #expect(reports == [1])
+            #expect(try await reader.hasNothing(at: clock))
+        }
+
+        @Test func expiredLeaseIsReported() async throws {
+            let broker = try broker()
+            let reader = try await broker.subscribe(to: "t", SubscriptionOptions(group: "g", lease: .seconds(1)))
+            try await broker.publish(Message(text: "a"), to: "t")
+            _ = try await reader.take(1)
+            clock.advance(by: .seconds(1))
+            let event = try await observer.event { if case .leaseExpired = $0.kind { true } else { false } }
+            guard case .leaseExpired("t", "g", let position, 1) = event.kind else {
+                Issue.record("\(event)")
+                return
+            }
+            #expect(position.low == 1)
+            #expect(event.level == .warning)
+        }
+
+        @Test func droppedDeadLetterIsReported() async throws {
+            let broker = try broker(MemoryOptions(deadLetters: .drop))
+            #expect(!broker.capabilities.contains(.deadLetters))
+            let reader = try await broker.subscribe(to: "t", SubscriptionOptions(group: "g"))
+            try await broker.publish(Message(text: "a"), to: "t")
+            reader.settle(try await reader.take(1)[0].token, .reject(reason: "bad customer"))
+            let event = try await observer.event { if case .messagesDropped = $0.kind { true } else { false } }
+            #expect(event.fields.contains { $0.0 == "reason" && $0.1.contains("bad customer") })
+            #expect(broker.depth(of: "t", group: "g")?.total == 0)
+        }
+
+        @Test func deadLettersSayWhereTheyComeFrom() async throws {
+            let broker = try broker(MemoryOptions(deadLetters: .topicSuffix("-dead")))
+            let reader = try await broker.subscribe(to: "t", SubscriptionOptions(group: "g"))
+            let probe = try await TopicProbe(of: "t-dead", on: broker)
+            try await broker.publish(Message(text: "a", key: "k"), to: "t")
+            for attempt in 1...3 {
+                let record = try await reader.take(1)[0]
+                reader.settle(record.token, attempt < 3 ? .retry(after: .zero) : .reject(reason: "no"))
+            }
+            let metadata = try await probe.next().metadata
+            #expect(metadata[MetadataKey.poisonReason] == "no")
+            #expect(metadata[MetadataKey.poisonTopic] == "t")
+            #expect(metadata[MetadataKey.poisonGroup] == "g")
+            #expect(metadata[MetadataKey.poisonSubscriber] == "memory")
+            #expect(metadata[MetadataKey.poisonAttempts] == "3")
+        }
+    }
+
+    /// `publishReturns: .whenAcknowledged`.
+    @Suite struct PublishUntilAcknowledged {
+        private let clock = ManualClock()
+
+        private func broker(capacity: Int = 1_024) throws -> MemoryTransport {
+            try MemoryTransport(MemoryOptions(capacity: capacity, publishReturns: .whenAcknowledged), clock: clock)
+        }
+
+        @Test func waitsForEveryGroupAndEveryMessage() async throws {
+            let broker = try broker()
+            let one = try await broker.subscribe(to: "t", SubscriptionOptions(group: "one"))
+            let two = try await broker.subscribe(to: "t", SubscriptionOptions(group: "two"))
+            let done = Tally()
+            let publisher = Task {
+                try await broker.publish([Message(text: "a"), Message(text: "b")], to: "t")
+                done.add("published")
+            }
+            #expect(try await one.texts(2) == ["a", "b"])
+            let rest = try await two.take(2)
+            two.acknowledge([rest[0].token])
+            #expect(done.count == 0)
+            two.settle(rest[1].token, .retry(after: .seconds(1)))
+            #expect(done.count == 0)
+            clock.advance(by: .seconds(1))
+            #expect(try await two.texts(1) == ["b"])
+            try await withTimeLimit(.seconds(10), "the publisher") { try await publisher.value }
+        }
+
+        @Test func rejectionEndsTheWait() async throws {
+            let broker = try broker()
+            let reader = try await broker.subscribe(to: "t", SubscriptionOptions(group: "g"))
+            let publisher = Task { try await broker.publish(Message(text: "a"), to: "t") }
+            reader.settle(try await reader.take(1)[0].token, .reject(reason: "no"))
+            try await withTimeLimit(.seconds(10), "the publisher") { try await publisher.value }
+        }
+
+        @Test func returnsAtOnceWithoutSubscribers() async throws {
+            let broker = try broker()
+            try await withTimeLimit(.seconds(10), "the publisher") {
+                try await broker.publish(Message(text: "a"), to: "t")
+            }
+        }
+
+        @Test func cancellationEndsTheWait() async throws {
+            let broker = try broker()
+            let reader = try await broker.subscribe(to: "t", SubscriptionOptions(group: "g"))
+            let publisher = Task { try await broker.publish(Message(text: "a"), to: "t") }
+            let out = try await reader.take(1)
+            publisher.cancel()
+            let result = try await withTimeLimit(.seconds(10), "the publisher") { await publisher.result }
+            #expect(throws: (any Error).self) { try result.get() }
+            reader.acknowledge(out.map(\.token))
+        }
+
+        @Test func handlersDoNotWaitForHandlers() async throws {
+            let broker = try broker()
+            let router = Router(RouterOptions(observers: []))
+            let seen = Tally()
+            try router.handle("first", from: "a", on: broker, to: "b") { message, _ in [Message(id: message.id, text: "b")] }
+            try router.handle("second", from: "b", on: broker, to: "a2") { message, _ in
+                seen.add(message.id)
+                return []
+            }
+            try await withRunning(router) {
+                try await withTimeLimit(.seconds(10), "the publisher") {
+                    try await broker.publish((0..<50).map { _ in Message(text: "a") }, to: "a")
+                }
+            }
+            #expect(seen.count == 50)
+        }
+    }
+}
