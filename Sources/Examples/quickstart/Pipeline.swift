@@ -1,0 +1,72 @@
+import Millrace
+
+/// Orders become invoices; invoices go to a ledger and to the mail room; what can't be invoiced is set aside.
+///
+/// ```
+/// orders --> issue-invoice --> invoices --+--> ledger
+///                 |                       +--> mail-room
+///                 +--> orders.poison --> complaints
+/// ```
+struct Pipeline {
+    let broker: any Transport
+    let tally: Tally
+
+    func makeRouter() throws -> Router {
+        // The first is the outermost: a message that Retry has given up goes to the poison queue.
+        let router = Router(RouterOptions(observers: [ConsoleLog(level: .error) { print("  ! \($0.dropTimeAndLevel)") }])) {
+            PoisonQueue("orders.poison", on: broker)
+            Retry(attempts: 3, backoff: .exponential(from: .milliseconds(5), upTo: .milliseconds(50)))
+            Timeout(.seconds(5))
+            Correlation()
+        }
+
+        // Four at a time, but the orders of one customer one after another.
+        let options = HandlerOptions(concurrency: 4, ordered: .byKey)
+        try router.handle("issue-invoice", from: "orders", on: broker, to: "invoices", options) { message, context in
+            let order = try message.decode(Order.self)
+            guard order.cents > 0 else { throw Reject("an order of \(order.cents) cents") }
+            if order.number.isMultiple(of: 5), context.attempt == 1 {
+                tally.retried()
+                print("  ~ order \(order.number): the bank did not answer, trying again")
+                throw BankTimedOut()
+            }
+            print("  > order \(order.number) of \(order.customer): invoice issued at attempt \(context.attempt)")
+            return [try Message(encoding: Invoice(number: 1_000 + order.number, order: order), key: order.customer)]
+        }
+
+        // Two handlers are two consumer groups: each gets every invoice.
+        try router.consume("ledger", from: "invoices", on: broker) { message, context in
+            let invoice = try message.decode(Invoice.self)
+            tally.booked(invoice, at: context.clock.unixMilliseconds)
+            print("  = ledger: invoice \(invoice.number), \(invoice.order.cents) cents")
+        }
+        try router.consume("mail-room", from: "invoices", on: broker) { message, _ in
+            let invoice = try message.decode(Invoice.self)
+            tally.mailed()
+            print("  @ mail room: invoice \(invoice.number) to \(invoice.order.customer)")
+        }
+        try router.consume("complaints", from: "orders.poison", on: broker) { message, _ in
+            tally.poisoned()
+            let reason = message.metadata[MetadataKey.poisonReason] ?? "unknown"
+            print("  x complaints: message \(message.key ?? "") was set aside: \(reason)")
+        }
+        return router
+    }
+
+    /// Places orders; every seventh is worth nothing and will be set aside.
+    func place(_ numbers: some Sequence<Int>) async throws {
+        let customers = ["ada", "grace", "edsger"]
+        for number in numbers {
+            let order = Order(
+                number: number, customer: customers[number % customers.count],
+                cents: number.isMultiple(of: 7) ? 0 : number * 100, placedAt: SystemClock.shared.unixMilliseconds)
+            try await broker.publish(Message(encoding: order, key: order.customer), to: "orders")
+            tally.placed()
+        }
+    }
+}
+
+extension String {
+    /// A line of the log without its first two words.
+    fileprivate var dropTimeAndLevel: Substring { split(separator: " ", maxSplits: 2).last ?? "" }
+}
