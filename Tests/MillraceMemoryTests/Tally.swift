@@ -1,9 +1,8 @@
 import Millrace
-import Synchronization
 
 /// Counts how often each message came.
 final class Tally: Sendable {
-    private let counts = Mutex<[MessageID: Int]>([:])
+    private let counts = Lock<[MessageID: Int]>([:])
 
     @discardableResult
     func add(_ id: MessageID) -> Int {
