@@ -33,7 +33,7 @@ public struct PoisonQueue: StagedMiddleware {
         from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
     ) async throws -> Outputs {
         // One who is interrupted has not failed, and one who asks to see the message again will.
-        guard !(error is RetryLater), !(error is CancellationError && Task.isCancelled), filter(error) else { throw error }
+        guard !error.asksForAnotherDelivery, filter(error) else { throw error }
         do {
             try await publisher.publish(poisoned(message, error, context), to: topic)
         } catch let publishError {

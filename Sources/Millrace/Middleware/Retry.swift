@@ -102,7 +102,7 @@ public struct Retry: StagedMiddleware {
     private static func isFinal(_ error: any Error) -> Bool {
         switch error {
         case is CancellationError: Task.isCancelled
-        case is RetryLater, is Reject: true
+        case is RetryLater, is HandedBack, is Reject: true
         case let error as MillraceError: !error.isRetriable
         default: false
         }

@@ -17,7 +17,7 @@ final class BatchWorker: Worker, @unchecked Sendable {
         self.body = body
         self.limit = limit
         self.wait = wait
-        context = HandlerContext(scope.definition, environment: scope.environment, slot: slot)
+        context = HandlerContext(scope, slot: slot)
     }
 
     func run() async -> WorkerExit {

@@ -20,8 +20,8 @@ public final class HandlerContext {
     public let clock: any SchedulingClock
     /// The router's source of random numbers.
     public let random: RandomSource
-    /// Whether the transport can bring a message back after a delay.
-    public let canRetryLater: Bool
+    /// Whether the transport can bring the message back after a delay.
+    public var canRetryLater: Bool { transportCanRetryLater && !isAcknowledged }
     /// Everyone who wants to know what happens.
     public let observers: Observers
 
@@ -38,26 +38,39 @@ public final class HandlerContext {
 
     /// When the message first failed, in milliseconds since 1970; nil if it has not.
     public internal(set) var firstFailedAt: Int64?
-    /// Whether middleware is dealing with an error, perhaps by handling the message again.
-    var isRecovering = false
     /// Whether the transport has handed the message out more often than the handler allows.
     var isExhausted = false
     /// Whether `Timeout` ended the attempt that has just failed.
     var hasTimedOut = false
+    /// Whether the message was acknowledged before its handler has returned.
+    public private(set) var isAcknowledged = false
     let slot: WorkerSlot
     var span: Span?
+    /// Who wants to know the message's outcome.
+    private(set) var outcomeActions: [OutcomeAction] = []
+    private let transportCanRetryLater: Bool
+    private let subscription: any Subscription
+    private var token = DeliveryToken(0)
+    /// Whether there is more to reset than what each message sets.
+    private(set) var isUsed = false
 
-    init(_ definition: HandlerDefinition, environment: RouterEnvironment, slot: WorkerSlot) {
+    /// Takes the outcome of a message.
+    typealias OutcomeAction = @Sendable (MessageOutcome) async -> Void
+
+    init(_ scope: WorkerScope, slot: WorkerSlot) {
+        let definition = scope.definition
+        let environment = scope.environment
         handler = definition.name
         topic = definition.topic
         group = definition.group
         outputTopic = definition.output?.topic
         system = definition.system
-        canRetryLater = definition.subscriber.capabilities.contains(.delayedRetry)
+        transportCanRetryLater = definition.subscriber.capabilities.contains(.delayedRetry)
         logger = Logger(environment.observers, handler: definition.name)
         clock = environment.clock
         random = environment.random
         observers = environment.observers
+        subscription = scope.subscription
         self.slot = slot
     }
 
@@ -68,12 +81,15 @@ public final class HandlerContext {
         position = record.position
         self.receivedAt = receivedAt
         isExhausted = record.attempt > maximumAttempts
-        if isRecovering { reset() }
+        token = record.token
+        if isUsed { reset() }
         trace = nil
     }
 
     private func reset() {
-        isRecovering = false
+        isUsed = false
+        isAcknowledged = false
+        outcomeActions.removeAll()
         hasTimedOut = false
         firstFailedAt = nil
         span = nil
@@ -81,8 +97,30 @@ public final class HandlerContext {
 
     /// Notes that an attempt failed; middleware that recovers from it runs next.
     func noteFailure(timedOut: Bool) {
-        isRecovering = true
+        isUsed = true
         hasTimedOut = timedOut
         if firstFailedAt == nil { firstFailedAt = clock.unixMilliseconds }
+    }
+
+    /// Has `action` called once, when it is known what became of the message: after its outputs are accepted and before it
+    /// is acknowledged, or when it has failed and goes back or is given up. For middleware that keeps a record of what is done.
+    ///
+    /// Not called when the process ends before that.
+    public func onOutcome(_ action: @escaping @Sendable (MessageOutcome) async -> Void) {
+        isUsed = true
+        outcomeActions.append(action)
+    }
+
+    /// Acknowledges the message now. It will not come back, whatever the handler does.
+    public func acknowledge() {
+        guard !isAcknowledged else { return }
+        isUsed = true
+        isAcknowledged = true
+        subscription.acknowledge([token])
+    }
+
+    /// Tells everyone who asked that the message has failed.
+    func concludeFailure(_ error: any Error) async {
+        for action in outcomeActions { await action(.failed(error)) }
     }
 }

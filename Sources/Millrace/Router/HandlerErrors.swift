@@ -14,6 +14,20 @@ public struct RetryLater: Error, Sendable {
     }
 }
 
+/// Thrown by middleware that was not ready for a message: it goes back to its old place, and the attempt does not count.
+///
+/// For middleware that has stopped the fetching; otherwise the message would come back at once, over and over.
+struct HandedBack: Error {
+    let reason: String
+}
+
+extension Error {
+    /// Whether this is no verdict on the message, but says when to bring it back. Middleware lets it pass.
+    var asksForAnotherDelivery: Bool {
+        self is RetryLater || self is HandedBack || self is CancellationError && Task.isCancelled
+    }
+}
+
 /// Thrown by a handler that knows that no other attempt can help. `Retry` lets it pass; `PoisonQueue` takes the message;
 /// without one it is rejected, and goes to the transport's dead letters.
 public struct Reject: Error, Sendable, CustomStringConvertible {

@@ -8,12 +8,12 @@ final class HandlerRun: Sendable {
         var pool: WorkerPool?
         var restarts = 0
         var error: (any Error)?
-        var isPaused = false
         var supervisor: Task<Void, Never>?
     }
 
     let definition: HandlerDefinition
     private let middleware: [any Middleware]
+    private let control: HandlerControl
     private let environment: RouterEnvironment
     private let status = WorkerStatus()
     private let state = Lock(State())
@@ -21,10 +21,18 @@ final class HandlerRun: Sendable {
     let settled = Signal()
     private let stopping = Signal()
 
-    init(_ definition: HandlerDefinition, middleware: [any Middleware], environment: RouterEnvironment) {
+    /// Keeps the subscription's pauses and resumptions in the order in which they were decided.
+    private let pausing = Lock(false)
+
+    init(
+        _ definition: HandlerDefinition, middleware: [any Middleware], control: HandlerControl,
+        environment: RouterEnvironment
+    ) {
         self.definition = definition
         self.middleware = middleware
+        self.control = control
         self.environment = environment
+        control.whenChanged { [weak self] in self?.applyPause() }
     }
 
     private var name: String { definition.name }
@@ -66,15 +74,18 @@ final class HandlerRun: Sendable {
 
     private func work(_ subscription: any Subscription) async throws {
         let scope = WorkerScope(
-            definition: definition, environment: environment, subscription: subscription, status: status)
+            definition: definition, environment: environment, subscription: subscription, status: status,
+            control: control)
         let pool = WorkerPool(scope, middleware: middleware)
-        let isPaused = state.withLock { state in
-            state.subscription = subscription
-            state.pool = pool
-            state.health = state.isPaused ? .paused : .running
-            return state.isPaused
+        pausing.withLock { isPaused in
+            isPaused = false
+            state.withLock { state in
+                state.subscription = subscription
+                state.pool = pool
+                state.health = .running
+            }
         }
-        if isPaused { subscription.pause() }
+        applyPause()
         // Stopped between subscribing and here: nobody else knows of this subscription yet.
         if stopping.hasFired { subscription.stopFetching() }
         settled.fire()
@@ -120,24 +131,36 @@ final class HandlerRun: Sendable {
 
     // MARK: Pause
 
-    func pause() {
-        let subscription = state.withLock { state in
-            state.isPaused = true
-            if state.health == .running { state.health = .paused }
-            return state.subscription
-        }
-        subscription?.pause()
-        observers.report(.info, .handlerPaused(handler: name))
-    }
+    func pause() { control.pause(by: .caller) }
 
     func resume() {
-        let subscription = state.withLock { state in
-            state.isPaused = false
-            if state.health == .paused { state.health = .running }
-            return state.subscription
+        control.resume(by: .failurePolicy)
+        control.resume(by: .caller)
+    }
+
+    /// Has the subscription do what the control says.
+    private func applyPause() {
+        let change = pausing.withLock { isPaused -> HandlerHealth.State? in
+            let wanted = !control.holders.isEmpty
+            guard wanted != isPaused else { return nil }
+            let subscription = state.withLock { state -> (any Subscription)? in
+                switch (state.health, wanted) {
+                case (.running, true): state.health = .paused
+                case (.paused, false): state.health = .running
+                default: break
+                }
+                return state.subscription
+            }
+            guard let subscription else { return nil }
+            isPaused = wanted
+            if wanted { subscription.pause() } else { subscription.resume() }
+            return wanted ? .paused : .running
         }
-        subscription?.resume()
-        observers.report(.info, .handlerResumed(handler: name))
+        switch change {
+        case .paused: observers.report(.info, .handlerPaused(handler: name))
+        case .running: observers.report(.info, .handlerResumed(handler: name))
+        default: break
+        }
     }
 
     // MARK: Stop
@@ -184,6 +207,7 @@ final class HandlerRun: Sendable {
             name: name, topic: definition.topic, transport: definition.system, state: current,
             inFlight: pool?.inFlight ?? 0, handled: status.handled.load(ordering: .relaxed),
             failed: status.failed.load(ordering: .relaxed), restarts: restarts,
+            pausedBy: control.holders.sorted { $0.rawValue < $1.rawValue },
             lastError: (error ?? status.lastError).map { "\($0)" })
     }
 }

@@ -24,7 +24,7 @@ final class MessageWorker: Worker, @unchecked Sendable {
     init(_ scope: WorkerScope, chain: Chain) {
         self.scope = scope
         self.chain = chain
-        context = HandlerContext(scope.definition, environment: scope.environment, slot: slot)
+        context = HandlerContext(scope, slot: slot)
         maximumAttempts = scope.definition.options.maximumAttempts ?? .max
         state = State(outbox: Outbox(scope))
     }
@@ -50,7 +50,8 @@ final class MessageWorker: Worker, @unchecked Sendable {
                 }
             }
             do {
-                guard try await scope.subscription.pull(into: &state.batch, upTo: state.limit.current) else { return .ended }
+                let limit = min(state.limit.current, scope.control.fetchLimit)
+                guard try await scope.subscription.pull(into: &state.batch, upTo: limit) else { return .ended }
             } catch {
                 // Cancelled means that the time to drain has run out; everything else, that the subscription is lost.
                 return error is CancellationError ? .ended : .lost(error)
@@ -83,9 +84,11 @@ final class MessageWorker: Worker, @unchecked Sendable {
             do {
                 let outputs = try await chain.run(record.message, context)
                 state.outbox.add(outputs, of: record.token, at: index)
+                if context.isUsed { state.outbox.note(context) }
                 if wantsTrace { reportHandled(record) }
             } catch {
-                scope.settleFailure(record, error, wasCutOff: slot.isCutOff)
+                await context.concludeFailure(error)
+                scope.settleFailure(record, error, isAcknowledged: context.isAcknowledged, wasCutOff: slot.isCutOff)
             }
             if slot.isSpent { return }
             if state.outbox.isFull || slot.takeFlushRequest() { await state.outbox.flush(state.batch, slot: slot) }

@@ -16,6 +16,11 @@ public protocol Middleware: Sendable {
     /// What descriptions and errors call it. Defaults to the name of the type.
     var name: String { get }
 
+    /// Called once for each handler that the middleware stands around, when that is registered. Returns what is to run
+    /// there: itself, which is the default, or a copy with a state of the handler's own. An error keeps the handler from
+    /// being registered.
+    func attached(to handler: HandlerInfo) throws -> any Middleware
+
     /// Handles a message with the help of `next`. What it throws is seen by the middleware around it.
     func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs
 }
@@ -23,6 +28,9 @@ public protocol Middleware: Sendable {
 extension Middleware {
     /// The name of the type.
     public var name: String { "\(Self.self)" }
+
+    /// Itself.
+    public func attached(to handler: HandlerInfo) throws -> any Middleware { self }
 }
 
 /// Middleware whose work on the good path needs no waiting: one call before the handler and one after it.

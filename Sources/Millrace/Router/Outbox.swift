@@ -20,6 +20,10 @@ struct Outbox {
     private var inputs: [DeliveryToken] = []
     /// For each input its index in the batch.
     private var indices: [Int] = []
+    /// Inputs that were acknowledged before their handler had returned, by their index in `inputs`.
+    private var acknowledged: Set<Int> = []
+    /// Who wants to know the outcome of an input, by its index in `inputs`.
+    private var outcomeActions: [(origin: Int, action: HandlerContext.OutcomeAction)] = []
     /// Consumers have no outputs whose failure would need the input again.
     private let hasOutputs: Bool
 
@@ -36,14 +40,21 @@ struct Outbox {
     mutating func add(_ outputs: consuming Outputs, of token: DeliveryToken, at index: Int) {
         let origin = inputs.count
         inputs.append(token)
-        guard hasOutputs else { return }
         indices.append(index)
+        guard hasOutputs else { return }
         if let first = outputs.first {
             messages.append(first)
             origins.append(origin)
         }
         if outputs.more.isEmpty && outputs.routed.isEmpty { return }
         addMore(outputs, origin: origin)
+    }
+
+    /// Takes over what the context knows of the message that was added last.
+    mutating func note(_ context: HandlerContext) {
+        let origin = inputs.count - 1
+        if context.isAcknowledged { acknowledged.insert(origin) }
+        for action in context.outcomeActions { outcomeActions.append((origin, action)) }
     }
 
     private mutating func addMore(_ outputs: Outputs, origin: Int) {
@@ -62,7 +73,10 @@ struct Outbox {
     mutating func flush(_ batch: borrowing DeliveryBatch, slot: WorkerSlot) async {
         guard !inputs.isEmpty else { return }
         var failed: [Int: any Error] = [:]
-        if scope.status.abandoned.load(ordering: .acquiring) > 0 { return removeAll() }
+        if scope.status.abandoned.load(ordering: .acquiring) > 0 {
+            for (_, action) in outcomeActions { await action(.failed(CancellationError())) }
+            return removeAll()
+        }
         if !messages.isEmpty, let output = scope.definition.output {
             await publish(messages, origins, to: output.topic, output.publisher, failed: &failed)
         }
@@ -72,7 +86,8 @@ struct Outbox {
             }
         }
         scope.status.handled.add(inputs.count - failed.count, ordering: .relaxed)
-        if failed.isEmpty {
+        for (origin, action) in outcomeActions { await action(failed[origin].map(MessageOutcome.failed) ?? .accepted) }
+        if failed.isEmpty, acknowledged.isEmpty {
             scope.subscription.acknowledge(inputs)
         } else {
             settle(failed, of: batch, wasCutOff: slot.isCutOff)
@@ -119,10 +134,12 @@ struct Outbox {
     }
 
     private func settle(_ failed: [Int: any Error], of batch: borrowing DeliveryBatch, wasCutOff: Bool) {
-        scope.subscription.acknowledge(inputs.indices.filter { failed[$0] == nil }.map { inputs[$0] })
+        let open = inputs.indices.filter { failed[$0] == nil && !acknowledged.contains($0) }
+        scope.subscription.acknowledge(open.map { inputs[$0] })
         for index in inputs.indices {
             guard let error = failed[index] else { continue }
-            scope.settleFailure(batch.records[indices[index]], error, wasCutOff: wasCutOff)
+            scope.settleFailure(
+                batch.records[indices[index]], error, isAcknowledged: acknowledged.contains(index), wasCutOff: wasCutOff)
         }
     }
 
@@ -133,5 +150,7 @@ struct Outbox {
         indices.removeAll(keepingCapacity: true)
         routed.removeAll(keepingCapacity: true)
         routedCount = 0
+        if !acknowledged.isEmpty { acknowledged.removeAll() }
+        if !outcomeActions.isEmpty { outcomeActions.removeAll() }
     }
 }

@@ -40,7 +40,11 @@ public final class Router: Sendable {
         try definition.validate()
         let layers = definition.isBatch ? [] : middleware + definition.options.middleware
         try MiddlewareOrder.check(layers, of: definition.name)
-        let run = HandlerRun(decorate(definition), middleware: layers, environment: environment)
+        let control = HandlerControl()
+        let info = HandlerInfo(definition, environment: environment, control: control)
+        let run = HandlerRun(
+            decorate(definition), middleware: try layers.map { try $0.attached(to: info) }, control: control,
+            environment: environment)
         let startsNow = try state.withLock { state throws -> Bool in
             guard !state.handlers.contains(where: { $0.definition.name == definition.name }) else {
                 throw MillraceError(
@@ -187,7 +191,8 @@ public final class Router: Sendable {
     /// `unknownHandler`.
     public func pause(_ handler: String) throws { try find(handler).pause() }
 
-    /// Lets a paused handler fetch again. Throws a ``MillraceError`` of code `unknownHandler`.
+    /// Lets a handler fetch again that was paused by ``pause(_:)`` or by a `FailurePolicy`. Throws a ``MillraceError`` of
+    /// code `unknownHandler`.
     public func resume(_ handler: String) throws { try find(handler).resume() }
 
     /// Stops one handler in the phases of a shutdown and forgets it; its name is free again. Throws a ``MillraceError`` of

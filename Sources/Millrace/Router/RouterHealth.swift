@@ -64,6 +64,8 @@ public struct HandlerHealth: Sendable, Codable, Hashable {
     public let failed: Int
     /// How often it had to subscribe again.
     public let restarts: Int
+    /// Who keeps it from fetching; empty if nobody does.
+    public let pausedBy: [HandlerControl.Holder]
     /// The last error of the handler or its subscription.
     public let lastError: String?
 }

@@ -22,12 +22,20 @@ struct WorkerScope: Sendable {
     let environment: RouterEnvironment
     let subscription: any Subscription
     let status: WorkerStatus
+    let control: HandlerControl
 
-    /// Gives back a delivery that failed: it is tried again later, or given up.
-    func settleFailure(_ record: DeliveryRecord, _ error: any Error, wasCutOff: Bool) {
+    /// Gives back a delivery that failed: it is tried again later, or given up. One that was acknowledged early is lost.
+    func settleFailure(_ record: DeliveryRecord, _ error: any Error, isAcknowledged: Bool = false, wasCutOff: Bool) {
         let handler = definition.name
         let observers = environment.observers
-        if wasCutOff || error is CancellationError && Task.isCancelled {
+        if isAcknowledged {
+            status.noteFailure(error)
+            return observers.report(
+                .error,
+                .messageRejected(
+                    handler: handler, id: record.message.id, reason: "failed after it was acknowledged: \(error)"))
+        }
+        if wasCutOff || error is HandedBack || error is CancellationError && Task.isCancelled {
             return subscription.settle(record.token, .release)
         }
         status.noteFailure(error)
