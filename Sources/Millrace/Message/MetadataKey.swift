@@ -29,4 +29,8 @@ public enum MetadataKey {
     public static let poisonFirstFailedAt = "millrace-poison-first-failed-at"
     /// When it last failed, in milliseconds since 1970.
     public static let poisonLastFailedAt = "millrace-poison-last-failed-at"
+    /// How often `Replay` has brought the message back.
+    public static let replays = "millrace-replays"
+    /// The consumer group that a message was brought back for; others acknowledge it unseen.
+    public static let replayGroup = "millrace-replay-group"
 }

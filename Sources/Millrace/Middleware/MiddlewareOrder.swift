@@ -1,38 +1,66 @@
 /// Refuses chains that can't work, with the order that does.
 enum MiddlewareOrder {
+    /// One piece of middleware that has to stand outside of another.
+    private struct Rule: Sendable {
+        let outer: any Middleware.Type
+        let inner: any Middleware.Type
+        /// What goes wrong the other way round.
+        let problem: String
+    }
+
+    /// The order that works, the outermost first. What is not listed may stand anywhere.
+    private static let order: [any Middleware.Type] = [
+        PoisonQueue.self, FailurePolicy.self, Retry.self, Timeout.self,
+    ]
+
+    private static let rules = [
+        Rule(
+            outer: PoisonQueue.self, inner: Retry.self,
+            problem: "PoisonQueue stands inside of Retry, so it would take the message at its first failure"),
+        Rule(
+            outer: FailurePolicy.self, inner: Retry.self,
+            problem: "FailurePolicy stands inside of Retry, so it would settle the message at its first failure"),
+        Rule(
+            outer: PoisonQueue.self, inner: FailurePolicy.self,
+            problem: "PoisonQueue stands inside of FailurePolicy, so it would take the message before any rule is read"),
+        Rule(
+            outer: Retry.self, inner: Timeout.self,
+            problem: "Timeout stands outside of Retry, so all attempts would share one deadline"),
+        Rule(
+            outer: FailurePolicy.self, inner: Timeout.self,
+            problem: "Timeout stands outside of FailurePolicy, so all attempts would share one deadline"),
+        Rule(
+            outer: PoisonQueue.self, inner: Timeout.self,
+            problem: "Timeout stands outside of PoisonQueue, so publishing to the poison topic could be cut off"),
+    ]
+
     /// Throws a ``MillraceError`` of code `invalidMiddlewareOrder`, or `invalidOption` for parameters out of bounds.
     static func check(_ layers: [any Middleware], of handler: String) throws {
         for layer in layers { try (layer as? any ValidatedMiddleware)?.validate(for: handler) }
-        let poison = layers.lastIndex { $0 is PoisonQueue }
-        let retry = layers.firstIndex { $0 is Retry }
-        let timeout = layers.firstIndex { $0 is Timeout }
-        if let poison, let retry, retry < poison {
-            throw wrong(
-                handler, layers, "PoisonQueue stands inside of Retry, so it would take the message at its first failure")
-        }
-        if let timeout, let retry = layers.lastIndex(where: { $0 is Retry }), timeout < retry {
-            throw wrong(
-                handler, layers, "Timeout stands outside of Retry, so all attempts would share one deadline")
-        }
-        if let timeout, let poison, timeout < poison {
-            throw wrong(
-                handler, layers,
-                "Timeout stands outside of PoisonQueue, so publishing to the poison topic could be cut off")
+        let types = layers.map { ObjectIdentifier(type(of: $0)) }
+        for rule in rules {
+            guard let inner = types.firstIndex(of: ObjectIdentifier(rule.inner)),
+                let outer = types.lastIndex(of: ObjectIdentifier(rule.outer)), inner < outer
+            else { continue }
+            throw MillraceError(
+                .invalidMiddlewareOrder,
+                "handler '\(handler)': \(rule.problem). It is \(list(layers)), outermost first; what works is "
+                    + list(sorted(layers)), isRetriable: false)
         }
     }
 
-    private static func wrong(_ handler: String, _ layers: [any Middleware], _ problem: String) -> MillraceError {
-        let rank: [(any Middleware) -> Bool] = [{ $0 is PoisonQueue }, { $0 is Retry }, { $0 is Timeout }]
-        let places = layers.indices.filter { index in rank.contains { $0(layers[index]) } }
-        let sorted = rank.flatMap { matches in layers.filter(matches) }
+    /// The layers with those that have a place moved among themselves.
+    private static func sorted(_ layers: [any Middleware]) -> [any Middleware] {
+        let ranks = Dictionary(uniqueKeysWithValues: order.enumerated().map { (ObjectIdentifier($1), $0) })
+        func rank(_ layer: any Middleware) -> Int? { ranks[ObjectIdentifier(type(of: layer))] }
+        let places = layers.indices.filter { rank(layers[$0]) != nil }
+        let ranked = order.indices.flatMap { place in layers.filter { rank($0) == place } }
         var working = layers
-        for (place, layer) in zip(places, sorted) { working[place] = layer }
-        func list(_ layers: [any Middleware]) -> String { layers.map(\.name).joined(separator: " > ") }
-        return MillraceError(
-            .invalidMiddlewareOrder,
-            "handler '\(handler)': \(problem). It is \(list(layers)), outermost first; what works is \(list(working))",
-            isRetriable: false)
+        for (place, layer) in zip(places, ranked) { working[place] = layer }
+        return working
     }
+
+    private static func list(_ layers: [any Middleware]) -> String { layers.map(\.name).joined(separator: " > ") }
 }
 
 /// Middleware whose parameters have bounds.
@@ -43,5 +71,6 @@ protocol ValidatedMiddleware: Middleware {
 
 extension Retry: ValidatedMiddleware {}
 extension PoisonQueue: ValidatedMiddleware {}
+extension FailurePolicy: ValidatedMiddleware {}
 extension Timeout: ValidatedMiddleware {}
 extension Throttle: ValidatedMiddleware {}

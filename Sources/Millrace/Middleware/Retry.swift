@@ -24,7 +24,6 @@ public struct Retry: StagedMiddleware {
     private let inPlaceLimit: Duration
     private let shouldRetry: @Sendable (Failure) -> Bool
     private let onRetry: @Sendable (Failure) -> Void
-    private let handedOver = HandedOver()
 
     /// Retries.
     ///
@@ -50,15 +49,8 @@ public struct Retry: StagedMiddleware {
         self.onRetry = onRetry
     }
 
-    /// Before the handler, to know the number of the attempt.
-    public var stages: Stages { .begin }
-
-    /// Goes on counting where the delivery before this one stopped. Of one that this process did not hand over itself, each
-    /// delivery counts as an attempt.
-    public func begin(_ message: Message, _ context: HandlerContext) {
-        guard context.deliveryAttempt > 1 else { return }
-        context.attempt = (handedOver.take(context.handler, message.id) ?? context.deliveryAttempt - 1) + 1
-    }
+    /// None: it acts on errors only.
+    public var stages: Stages { [] }
 
     /// Waits, and handles the message again, until that succeeds or another attempt is not worth it.
     public func recover(
@@ -68,7 +60,7 @@ public struct Retry: StagedMiddleware {
         while true {
             guard let failure = nextAttempt(after: error, message, context) else { throw error }
             if context.canRetryLater, backoff.nominalDelay(after: failure.attempt) > inPlaceLimit {
-                handedOver.note(context.handler, message.id, attempts: failure.attempt)
+                context.rememberAttempts(of: message)
                 throw RetryLater(after: failure.delay, because: error)
             }
             try await context.clock.sleep(for: failure.delay)
@@ -83,7 +75,7 @@ public struct Retry: StagedMiddleware {
 
     /// What is to be waited for, or nil when the error is final.
     private func nextAttempt(after error: any Error, _ message: Message, _ context: HandlerContext) -> Failure? {
-        guard context.attempt < attempts, !Self.isFinal(error) else { return nil }
+        guard context.attempt < attempts, !error.asksForAnotherDelivery, !error.isFinal else { return nil }
         let delay = backoff.delay(after: context.attempt, random: context.random)
         if let maximumElapsed {
             let next = context.clock.now.advanced(by: delay)
@@ -99,44 +91,11 @@ public struct Retry: StagedMiddleware {
         return failure
     }
 
-    private static func isFinal(_ error: any Error) -> Bool {
-        switch error {
-        case is CancellationError: Task.isCancelled
-        case is RetryLater, is HandedBack, is Reject: true
-        case let error as MillraceError: !error.isRetriable
-        default: false
-        }
-    }
-
     func validate(for handler: String) throws {
         let subject = "handler '\(handler)': Retry"
         guard attempts >= 1 else {
             throw MillraceError.invalidOption("attempts", attempts, bound: "at least 1", of: subject)
         }
         try backoff.validate(for: subject)
-    }
-}
-
-/// How many attempts were made for messages that are with the transport until their next one.
-///
-/// Held for a limited number of messages; one that is forgotten, or comes back in another process, gets a few attempts more.
-final class HandedOver: Sendable {
-    private struct Key: Hashable {
-        let handler: String
-        let id: MessageID
-    }
-
-    private static let limit = 65_536
-    private let attempts = Lock<[Key: Int]>([:])
-
-    func note(_ handler: String, _ id: MessageID, attempts count: Int) {
-        attempts.withLock { attempts in
-            if attempts.count >= Self.limit, let any = attempts.keys.first { attempts[any] = nil }
-            attempts[Key(handler: handler, id: id)] = count
-        }
-    }
-
-    func take(_ handler: String, _ id: MessageID) -> Int? {
-        attempts.withLock { $0.removeValue(forKey: Key(handler: handler, id: id)) }
     }
 }

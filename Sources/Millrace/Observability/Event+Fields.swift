@@ -13,6 +13,8 @@ extension Event {
         case .handlerStarted(let handler, let topic): ("handler started", [("handler", handler), ("topic", topic)])
         case .handlerStopped(let handler): ("handler stopped", [("handler", handler)])
         case .handlerPaused(let handler): ("handler paused", [("handler", handler)])
+        case .handlerPausedByPolicy(let handler, let error):
+            ("handler paused by its failure policy", [("handler", handler), ("error", "\(error)")])
         case .handlerResumed(let handler): ("handler resumed", [("handler", handler)])
         case .handlerRestarting(let handler, let delay, let error):
             ("subscription lost, restarting", [("handler", handler), ("after", "\(delay)"), ("error", "\(error)")])
@@ -45,6 +47,10 @@ extension Event {
             )
         case .messageRejected(let handler, let id, let reason):
             ("message rejected", [("handler", handler), ("id", "\(id)"), ("reason", reason)])
+        case .messageDropped(let handler, let id, let error):
+            ("message failed, dropped", [("handler", handler), ("id", "\(id)"), ("error", "\(error)")])
+        case .messageReplayed(let id, let topic, let group):
+            ("message replayed", [("id", "\(id)"), ("topic", topic), ("group", group ?? "")])
         case .publishFailed(let handler, let topic, let error):
             ("outputs not accepted", [("handler", handler), ("topic", topic), ("error", "\(error)")])
         case .settlementIgnored(let topic, let group, let count):

@@ -25,6 +25,8 @@ public struct Event: Sendable {
         case handlerStopped(handler: String)
         /// A handler fetches nothing until it is resumed.
         case handlerPaused(handler: String)
+        /// A handler fetches nothing until it is resumed, because its `FailurePolicy` says so of this error.
+        case handlerPausedByPolicy(handler: String, error: any Error)
         /// A handler fetches again.
         case handlerResumed(handler: String)
         /// A handler lost its subscription, or could not get one, and will try again after a delay.
@@ -43,6 +45,10 @@ public struct Event: Sendable {
         case messagePoisoned(handler: String, id: MessageID, topic: String, error: any Error)
         /// A message was given up and rejected.
         case messageRejected(handler: String, id: MessageID, reason: String)
+        /// A message failed and was acknowledged all the same, because a `FailurePolicy` says so of this error.
+        case messageDropped(handler: String, id: MessageID, error: any Error)
+        /// A message was brought back from a poison topic.
+        case messageReplayed(id: MessageID, topic: String, group: String?)
         /// A handler's outputs were not accepted; their inputs are tried again.
         case publishFailed(handler: String, topic: String, error: any Error)
         /// Deliveries were settled a second time; the first settlement stands.

@@ -29,6 +29,7 @@ final class BatchWorker: Worker, @unchecked Sendable {
                 for record in batch.records { scope.subscription.settle(record.token, .release) }
                 return error is CancellationError ? .ended : .lost(error)
             }
+            skipReplays(&batch)
             rejectExhausted(&batch)
             if batch.isEmpty { continue }
             slot.hold(batch.records)
@@ -46,6 +47,17 @@ final class BatchWorker: Worker, @unchecked Sendable {
             guard try await scope.subscription.pull(into: &batch, upTo: limit - batch.count, until: deadline) else { break }
         }
         return true
+    }
+
+    /// Acknowledges what a `Replay` brought back for other groups.
+    private func skipReplays(_ batch: inout DeliveryBatch) {
+        var others: [DeliveryToken] = []
+        for index in batch.records.indices where scope.isForAnotherGroup(&batch.records[index].message) {
+            others.append(batch.records[index].token)
+        }
+        guard !others.isEmpty else { return }
+        scope.subscription.acknowledge(others)
+        batch.records.removeAll { others.contains($0.token) }
     }
 
     /// Gives up what was handed out too often before the handler sees it again: a message that crashes the process.

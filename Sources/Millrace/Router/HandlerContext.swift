@@ -50,6 +50,7 @@ public final class HandlerContext {
     private(set) var outcomeActions: [OutcomeAction] = []
     private let transportCanRetryLater: Bool
     private let subscription: any Subscription
+    private let history: AttemptHistory
     private var token = DeliveryToken(0)
     /// Whether there is more to reset than what each message sets.
     private(set) var isUsed = false
@@ -71,6 +72,7 @@ public final class HandlerContext {
         random = environment.random
         observers = environment.observers
         subscription = scope.subscription
+        history = scope.history
         self.slot = slot
     }
 
@@ -83,6 +85,7 @@ public final class HandlerContext {
         isExhausted = record.attempt > maximumAttempts
         token = record.token
         if isUsed { reset() }
+        if record.attempt > 1 { recall(record.message.id) }
         trace = nil
     }
 
@@ -93,6 +96,19 @@ public final class HandlerContext {
         hasTimedOut = false
         firstFailedAt = nil
         span = nil
+    }
+
+    /// Goes on counting where the delivery before this one stopped.
+    private func recall(_ id: MessageID) {
+        guard let entry = history.take(id) else { return }
+        attempt = entry.attempts + 1
+        firstFailedAt = entry.firstFailedAt
+        isUsed = true
+    }
+
+    /// Keeps the count of attempts while the transport has the message.
+    func rememberAttempts(of message: Message) {
+        history.note(message.id, AttemptHistory.Entry(attempts: attempt, firstFailedAt: firstFailedAt))
     }
 
     /// Notes that an attempt failed; middleware that recovers from it runs next.

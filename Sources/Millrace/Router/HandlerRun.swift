@@ -16,6 +16,7 @@ final class HandlerRun: Sendable {
     private let control: HandlerControl
     private let environment: RouterEnvironment
     private let status = WorkerStatus()
+    private let history = AttemptHistory()
     private let state = Lock(State())
     /// Fires when the handler is subscribed, or has failed to.
     let settled = Signal()
@@ -75,7 +76,7 @@ final class HandlerRun: Sendable {
     private func work(_ subscription: any Subscription) async throws {
         let scope = WorkerScope(
             definition: definition, environment: environment, subscription: subscription, status: status,
-            control: control)
+            control: control, history: history)
         let pool = WorkerPool(scope, middleware: middleware)
         pausing.withLock { isPaused in
             isPaused = false

@@ -79,7 +79,11 @@ final class MessageWorker: Worker, @unchecked Sendable {
                 return
             }
             state.next = index &+ 1
-            let record = state.batch.records[index]
+            var record = state.batch.records[index]
+            if scope.isForAnotherGroup(&record.message) {
+                state.outbox.add(Outputs(), of: record.token, at: index)
+                continue
+            }
             context.begin(record, receivedAt: receivedAt, maximumAttempts: maximumAttempts)
             do {
                 let outputs = try await chain.run(record.message, context)

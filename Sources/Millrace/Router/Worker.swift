@@ -23,6 +23,21 @@ struct WorkerScope: Sendable {
     let subscription: any Subscription
     let status: WorkerStatus
     let control: HandlerControl
+    let history: AttemptHistory
+
+    /// Whether a `Replay` brought the message back for a group that is not this one. Takes the group's name off the message,
+    /// so that outputs that copy their input's metadata are for everyone again.
+    @inline(__always)
+    func isForAnotherGroup(_ message: inout Message) -> Bool {
+        !message.metadata.isEmpty && isReplayForAnotherGroup(&message)
+    }
+
+    @inline(never)
+    private func isReplayForAnotherGroup(_ message: inout Message) -> Bool {
+        guard let group = message.metadata[MetadataKey.replayGroup] else { return false }
+        message.metadata[MetadataKey.replayGroup] = nil
+        return group != definition.group
+    }
 
     /// Gives back a delivery that failed: it is tried again later, or given up. One that was acknowledged early is lost.
     func settleFailure(_ record: DeliveryRecord, _ error: any Error, isAcknowledged: Bool = false, wasCutOff: Bool) {

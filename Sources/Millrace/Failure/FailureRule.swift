@@ -1,0 +1,43 @@
+/// What a `FailurePolicy` does about one kind of error.
+///
+/// Several actions are taken in turn: the next one when the attempts of the one before are used up. When all are used up, the
+/// error goes on outward.
+public struct FailureRule: Sendable {
+    let matches: @Sendable (any Error) -> Bool
+    let actions: [FailureAction]
+
+    /// For errors of a type, also where they stand behind a ``MillraceError``.
+    public static func on<Failure: Error>(_ type: Failure.Type, _ actions: FailureAction...) -> FailureRule {
+        FailureRule(matches: { $0.contains(type) }, actions: actions)
+    }
+
+    /// For errors that `predicate` says yes to.
+    public static func when(
+        _ predicate: @escaping @Sendable (any Error) -> Bool, _ actions: FailureAction...
+    ) -> FailureRule { FailureRule(matches: predicate, actions: actions) }
+
+    /// For errors that say that another attempt can't help: ``Reject``, and a ``MillraceError`` that is not retriable.
+    public static func notRetriable(_ actions: FailureAction...) -> FailureRule {
+        FailureRule(matches: { $0.isFinal }, actions: actions)
+    }
+
+    /// For all errors. Put it last.
+    public static func otherwise(_ actions: FailureAction...) -> FailureRule {
+        FailureRule(matches: { _ in true }, actions: actions)
+    }
+}
+
+extension Error {
+    /// Whether another attempt can't help, by what the error says of itself.
+    var isFinal: Bool { self is Reject || (self as? MillraceError)?.isRetriable == false }
+
+    /// Whether this error is of a type, or one behind it is.
+    func contains<Failure: Error>(_ type: Failure.Type) -> Bool {
+        var error: (any Error)? = self
+        while let current = error {
+            if current is Failure { return true }
+            error = (current as? MillraceError)?.underlying
+        }
+        return false
+    }
+}
