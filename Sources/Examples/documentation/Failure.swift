@@ -27,17 +27,30 @@ func failingRouter(on broker: MemoryTransport) throws -> Router {
 
 func charge(_ order: Order) async throws {}
 
+func routerWithPolicy(on broker: MemoryTransport) -> Router {
+    let policy = FailurePolicy(
+        .on(Declined.self, .deadLetter("orders.declined", on: broker)),
+        .on(Unavailable.self, .retryLater(attempts: 20), .pauseHandler),
+        .when({ ($0 as? MillraceError)?.code == .timedOut }, .retryLater(attempts: 5), .reject),
+        .notRetriable(.deadLetter("orders.poison", on: broker)),
+        .otherwise(.retry(attempts: 3), .retryLater(attempts: 10), .deadLetter("orders.poison", on: broker)))
+    return Router { policy }
+}
+
+struct Declined: Error {}
+
 func replayPoisoned(on broker: MemoryTransport) async throws {
-    try await broker.withSubscription(to: "orders.poison", group: "replay") { deliveries in
+    let replay = Replay(from: "orders.poison", on: broker, .init(rate: (50, .seconds(1)), maximumReplays: 3))
+    let report = try await replay.run { letter in letter.errorType == "Unavailable" }
+    print("\(report.replayed) brought back, \(report.left) left")
+}
+
+func listPoisoned(on broker: MemoryTransport) async throws {
+    try await broker.withSubscription(to: "orders.poison", group: "complaints") { deliveries in
         for try await delivery in deliveries {
-            var message = delivery.message
-            print(message.id, message.metadata[MetadataKey.poisonReason] ?? "unknown reason")
-            guard let topic = message.metadata[MetadataKey.poisonTopic] else {
-                delivery.reject("not from a poison queue")
-                continue
+            if let letter = DeadLetter(delivery.message) {
+                print(letter.message.id, letter.handler, letter.attempts ?? 0, letter.reason)
             }
-            message.metadata[MetadataKey.poisonReason] = nil
-            try await broker.publish(message, to: topic)
             delivery.acknowledge()
         }
     }

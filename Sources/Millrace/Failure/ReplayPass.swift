@@ -5,7 +5,7 @@ final class ReplayPass: Sendable {
     private let options: Replay.Options
     private let bucket: TokenBucket?
     private let began: Int64
-    /// What is held until the end, and whose lease has to be renewed.
+    /// What is held until the subscription is closed, and whose lease has to be renewed.
     private let held = Lock<[DeliveryToken]>([])
 
     init(_ subscription: any Subscription, to publisher: any Publisher, _ options: Replay.Options) {
@@ -22,10 +22,7 @@ final class ReplayPass: Sendable {
         let renewal = Renewal(clock: options.clock, every: options.lease / 3) { [self] in
             subscription.renew(held.withLock { $0 })
         }
-        defer {
-            renewal.stop()
-            for token in held.withLock({ $0 }) { subscription.settle(token, .release) }
-        }
+        defer { renewal.stop() }
         var report = Replay.Report()
         var batch = DeliveryBatch()
         while true {
