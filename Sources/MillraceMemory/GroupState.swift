@@ -116,13 +116,13 @@ struct GroupState: ~Copyable {
         return entry
     }
 
-    /// As ``finish(_:)``, and the message is not needed any more. Nil when it was settled before; else the latch, if any.
+    /// As ``finish(_:)``, and the message is not needed any more. Nil when it was settled before; else its publisher's receipt, if any.
     @inline(__always)
-    mutating func discard(_ token: DeliveryToken) -> PublishLatch?? {
+    mutating func discard(_ token: DeliveryToken) -> PublishReceipt?? {
         guard let entry = finish(token) else { return nil }
-        let latch = entry.latch
+        let receipt = entry.receipt
         spent.add(entry)
-        return .some(latch)
+        return .some(receipt)
     }
 
     /// Nobody publishes: lets go of what waits for a publisher.

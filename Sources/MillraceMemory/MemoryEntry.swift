@@ -12,13 +12,13 @@ struct MemoryEntry: Sendable {
     /// Whether a publisher may let go of the message. Asked when the message comes in: later it is in another core's cache.
     let isSmall: Bool
     /// The publisher that waits for its acknowledgement.
-    let latch: PublishLatch?
+    let receipt: PublishReceipt?
 
     @inline(__always)
-    init(message: consuming Message, sequence: UInt64, latch: PublishLatch?) {
+    init(message: consuming Message, sequence: UInt64, receipt: PublishReceipt?) {
         isSmall = message.isSmall
         self.message = message
         self.sequence = sequence
-        self.latch = latch
+        self.receipt = receipt
     }
 }

@@ -38,8 +38,10 @@ public struct MemoryOptions: Sendable, Hashable {
     public enum PublishReturn: String, Sendable, Hashable, Codable {
         /// When all groups have the messages in their buffers.
         case whenStored
-        /// When all groups have acknowledged or rejected the messages. Inside a handler it returns when they are stored,
-        /// because a handler that waits for handlers may wait for itself.
+        /// When all groups have acknowledged or rejected the messages. Cancelling the task, a timeout, or closing the
+        /// transport ends the wait with a `MillraceError` whose `failures` list what was not acknowledged by then. A
+        /// group that is forgotten is not waited for. Inside a handler it returns when they are stored, because a handler
+        /// that waits for handlers may wait for itself.
         case whenAcknowledged
     }
 

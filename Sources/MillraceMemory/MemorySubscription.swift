@@ -125,21 +125,21 @@ final class MemorySubscription: Subscription {
     // MARK: Settle
 
     func acknowledge(_ tokens: [DeliveryToken]) {
-        var latches: [PublishLatch] = []
+        var receipts: [PublishReceipt] = []
         var ignored = 0
         let mustWake = members.locked { inside -> Bool in
             let wasHeld = inside.member(member) { !$0.canTake } ?? false
             for token in tokens {
-                guard let latch = inside.discard(token) else {
+                guard let receipt = inside.discard(token) else {
                     ignored += 1
                     continue
                 }
-                if let latch { latches.append(latch) }
+                if let receipt { receipts.append(receipt) }
             }
             return wasHeld || inside.returnedCount > 0
         }
         settled(tokens.count - ignored, mustWake: mustWake)
-        for latch in latches { latch.countDown() }
+        for receipt in receipts { receipt.countDown() }
         if ignored > 0 { reportIgnored(ignored) }
     }
 
@@ -152,7 +152,7 @@ final class MemorySubscription: Subscription {
             guard let entry = members.locked({ $0.finish(token) }) else { return reportIgnored(1) }
             source.registry.bury(entry, of: source, group: group, reason: reason)
             settled(1, mustWake: true)
-            entry.latch?.countDown()
+            entry.receipt?.countDown()
         }
     }
 

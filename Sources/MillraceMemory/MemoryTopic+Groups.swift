@@ -29,18 +29,18 @@ extension MemoryTopic {
             inbox.spent.removeAll()
             inbox.wakeAll(of: member, into: &wakeups)
         }
-        if group.name == nil { dissolve(group) }
+        if group.name == nil { forget(group) }
         registry.noteStop()
     }
 
     func removeGroup(named name: String) -> Bool {
         guard let group = locked({ state in state.groups.first { $0.name == name } }) else { return false }
-        dissolve(group)
+        forget(group)
         return true
     }
 
-    /// Takes a group out of the topic, ends its subscriptions and forgets its messages.
-    private func dissolve(_ group: MemoryGroup) {
+    /// Takes a group out of the topic, ends its subscriptions and returns its messages.
+    private func dissolve(_ group: MemoryGroup) -> [MemoryEntry] {
         var wakeups = Wakeups()
         let orphans = group.locked { inside -> [MemoryEntry] in
             let members = inside.memberIDs
@@ -59,7 +59,12 @@ extension MemoryTopic {
                 }
         }
         wakeups.resume()
-        for orphan in orphans { orphan.latch?.countDown() }
+        return orphans
+    }
+
+    /// Forgets a group with its messages. Nobody waits for a group that is no more.
+    private func forget(_ group: MemoryGroup) {
+        for orphan in dissolve(group) { orphan.receipt?.countDown() }
     }
 
     func close() {
@@ -68,7 +73,9 @@ extension MemoryTopic {
             return (state.groups, state.blocked.removeAll())
         }
         for publisher in blocked { publisher.resume() }
-        for group in groups { dissolve(group) }
+        for group in groups {
+            for orphan in dissolve(group) { orphan.receipt?.lose() }
+        }
     }
 
     /// Something has changed in a group: lets as many idle readers look as there are messages, and publishers if there is room.

@@ -40,7 +40,7 @@ final class MemoryTopic: Sendable {
         var spent: Message?
         locked { state in
             guard !state.isClosed, !state.inboxes.isEmpty, state.hasRoom else { return }
-            if let message = waiting.take() { state.store(message, latch: nil, wakeups: &wakeups) }
+            if let message = waiting.take() { state.store(message, receipt: nil, wakeups: &wakeups) }
             spent = state.takeSpent()
         }
         wakeups.resume()
@@ -67,12 +67,12 @@ final class MemoryTopic: Sendable {
                     case .refuse, .dropOldest: return (index, Array(full))
                     case .dropNewest:
                         dropped += full.count
-                        state.storeWhereRoom(messages[index], latch: latch, wakeups: &wakeups)
+                        state.storeWhereRoom(messages[index], receipt: latch?.receipts[index], wakeups: &wakeups)
                         forgotten += state.retain(messages[index], options)
                         continue
                     }
                 }
-                state.store(messages[index], latch: latch, wakeups: &wakeups)
+                state.store(messages[index], receipt: latch?.receipts[index], wakeups: &wakeups)
                 if let message = state.takeSpent() { spent.append(message) }
                 forgotten += state.retain(messages[index], options)
             }
@@ -107,18 +107,18 @@ final class MemoryTopic: Sendable {
             }
         }
         if !dropped.isEmpty { reportDropped(dropped.count, because: Self.fullGroup) }
-        for entry in dropped { entry.latch?.countDown() }
+        for entry in dropped { entry.receipt?.countDown() }
         return isFree
     }
 
     /// Stores a message for the groups that have room, and drops it for the others.
-    func storeWhereRoom(_ message: Message, latch: PublishLatch?) throws {
+    func storeWhereRoom(_ message: Message, receipt: PublishReceipt?) throws {
         var wakeups = Wakeups()
         let full = try locked { state -> Int in
             guard !state.isClosed else { throw TopicRegistry.closedError() }
             state.countSettled()
             let full = state.inboxes.count { !$0.inbox.pointee.hasRoom }
-            state.storeWhereRoom(message, latch: latch, wakeups: &wakeups)
+            state.storeWhereRoom(message, receipt: receipt, wakeups: &wakeups)
             _ = state.retain(message, options)
             return full
         }

@@ -122,8 +122,9 @@ extension MemoryTransport {
     }
 
     private func publish(_ messages: [Message], to topic: MemoryTopic) async throws {
-        let latch = options.publishReturns == .whenAcknowledged && scope == nil ? PublishLatch() : nil
+        let latch = options.publishReturns == .whenAcknowledged && scope == nil ? PublishLatch(messages: messages.count) : nil
         var accepted = 0
+        var refused: [MillraceError.PublishFailure] = []
         var beyondCapacity = false
         do {
             while true {
@@ -135,7 +136,7 @@ extension MemoryTransport {
                 if options.overflow == .refuse { throw topic.overflow(of: full) }
                 if options.overflow == .dropOldest {
                     if topic.makeRoom(in: full) { continue }
-                    try topic.storeWhereRoom(messages[accepted], latch: latch)
+                    try topic.storeWhereRoom(messages[accepted], receipt: latch?.receipts[accepted])
                     accepted += 1
                     continue
                 }
@@ -149,10 +150,11 @@ extension MemoryTransport {
                 }
             }
         } catch {
-            let failures = (accepted..<messages.count).map { MillraceError.PublishFailure(index: $0, error: error) }
-            throw MillraceError.publishFailed(failures, of: messages.count, to: topic.name)
+            refused = (accepted..<messages.count).map { MillraceError.PublishFailure(index: $0, error: error) }
         }
-        try await latch?.wait()
+        // What was stored before one was refused is waited for as well: all that the error does not list is acknowledged.
+        let failures = (await latch?.wait() ?? []) + refused
+        if !failures.isEmpty { throw MillraceError.publishFailed(failures, of: messages.count, to: topic.name) }
     }
 
     /// Whether the current task's handler has to end, and nobody reads what it waits for: its router shuts down, say, and

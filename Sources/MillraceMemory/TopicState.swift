@@ -26,17 +26,17 @@ struct TopicState: Sendable {
 
     /// Gives a message to every group, room or not.
     @inline(__always)
-    mutating func store(_ message: consuming Message, latch: PublishLatch?, wakeups: inout Wakeups) {
+    mutating func store(_ message: consuming Message, receipt: PublishReceipt?, wakeups: inout Wakeups) {
         sequence &+= 1
-        latch?.expect(inboxes.count)
+        receipt?.expect(inboxes.count)
         let last = inboxes.count &- 1
         guard last >= 0 else { return }
         for index in 0..<last {
-            let entry = MemoryEntry(message: copy message, sequence: sequence, latch: latch)
+            let entry = MemoryEntry(message: copy message, sequence: sequence, receipt: receipt)
             inboxes[index].inbox.pointee.append(entry, wakeups: &wakeups)
         }
         // The last group gets the message itself instead of a copy.
-        let entry = MemoryEntry(message: message, sequence: sequence, latch: latch)
+        let entry = MemoryEntry(message: message, sequence: sequence, receipt: receipt)
         inboxes[last].inbox.pointee.append(entry, wakeups: &wakeups)
     }
 
@@ -50,12 +50,12 @@ struct TopicState: Sendable {
     }
 
     /// Gives a message to every group that has room.
-    mutating func storeWhereRoom(_ message: Message, latch: PublishLatch?, wakeups: inout Wakeups) {
+    mutating func storeWhereRoom(_ message: Message, receipt: PublishReceipt?, wakeups: inout Wakeups) {
         sequence &+= 1
         for inbox in inboxes where inbox.inbox.pointee.hasRoom {
-            latch?.expect(1)
+            receipt?.expect(1)
             inbox.inbox.pointee.append(
-                MemoryEntry(message: message, sequence: sequence, latch: latch), wakeups: &wakeups)
+                MemoryEntry(message: message, sequence: sequence, receipt: receipt), wakeups: &wakeups)
         }
     }
 
@@ -101,7 +101,7 @@ struct TopicState: Sendable {
     mutating func fill(_ group: MemoryGroup, options: MemoryOptions) {
         var wakeups = Wakeups()
         for (sequence, message) in retained.all {
-            group.inbox.pointee.append(MemoryEntry(message: message, sequence: sequence, latch: nil), wakeups: &wakeups)
+            group.inbox.pointee.append(MemoryEntry(message: message, sequence: sequence, receipt: nil), wakeups: &wakeups)
         }
         if options.retention == .untilClaimed { retained = RetainedMessages() }
     }

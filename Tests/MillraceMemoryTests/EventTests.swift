@@ -77,8 +77,11 @@ extension MemoryTests {
     @Suite struct PublishUntilAcknowledged {
         private let clock = ManualClock()
 
-        private func broker(capacity: Int = 1_024) throws -> MemoryTransport {
-            try MemoryTransport(MemoryOptions(capacity: capacity, publishReturns: .whenAcknowledged), clock: clock)
+        private func broker(
+            capacity: Int = 1_024, overflow: MemoryOptions.Overflow = .wait
+        ) throws -> MemoryTransport {
+            try MemoryTransport(
+                MemoryOptions(capacity: capacity, overflow: overflow, publishReturns: .whenAcknowledged), clock: clock)
         }
 
         @Test func waitsForEveryGroupAndEveryMessage() async throws {
@@ -123,8 +126,52 @@ extension MemoryTests {
             let out = try await reader.take(1)
             publisher.cancel()
             let result = try await withTimeLimit(.seconds(10), "the publisher") { await publisher.result }
-            #expect(throws: (any Error).self) { try result.get() }
+            let error = #expect(throws: MillraceError.self) { try result.get() }
+            #expect(error?.code == .publishFailed)
+            #expect(error?.failures.map(\.index) == [0])
+            #expect(error?.failures.first?.error is CancellationError)
             reader.acknowledge(out.map(\.token))
+        }
+
+        @Test("What is stored before the rest is refused is waited for, and not listed")
+        func refusalWaitsForWhatIsStored() async throws {
+            let broker = try broker(capacity: 2, overflow: .refuse)
+            let reader = try await broker.subscribe(to: "t", SubscriptionOptions(group: "g"))
+            let ended = Signal()
+            let publisher = Task {
+                defer { ended.fire() }
+                try await broker.publish((0..<3).map { Message(text: "\($0)") }, to: "t")
+            }
+            let out = try await reader.take(2)
+            for _ in 0..<100 { await Task.yield() }
+            #expect(!ended.hasFired)
+            reader.acknowledge(out.map(\.token))
+            let result = try await withTimeLimit(.seconds(10), "the publisher") { await publisher.result }
+            let error = #expect(throws: MillraceError.self) { try result.get() }
+            #expect(error?.failures.map(\.index) == [2])
+            #expect((error?.failures.first?.error as? MillraceError)?.code == .overflow)
+        }
+
+        @Test("Cancelled while it waits for room, a publisher lists what is stored but not acknowledged, too")
+        func cancelledWhileWaitingForRoom() async throws {
+            let broker = try broker(capacity: 2)
+            let reader = try await broker.subscribe(to: "t", SubscriptionOptions(group: "g"))
+            let publisher = Task { try await broker.publish((0..<4).map { Message(text: "\($0)") }, to: "t") }
+            _ = try await reader.take(2)
+            publisher.cancel()
+            let result = try await withTimeLimit(.seconds(10), "the publisher") { await publisher.result }
+            let error = #expect(throws: MillraceError.self) { try result.get() }
+            #expect(error?.failures.map(\.index) == [0, 1, 2, 3])
+        }
+
+        @Test("A group that is forgotten is not waited for")
+        func forgottenGroupEndsTheWait() async throws {
+            let broker = try broker()
+            let reader = try await broker.subscribe(to: "t", SubscriptionOptions(group: "g"))
+            let publisher = Task { try await broker.publish(Message(text: "a"), to: "t") }
+            _ = try await reader.take(1)
+            broker.removeGroup("g", of: "t")
+            try await withTimeLimit(.seconds(10), "the publisher") { try await publisher.value }
         }
 
         @Test func handlersDoNotWaitForHandlers() async throws {

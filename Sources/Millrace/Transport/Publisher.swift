@@ -3,9 +3,10 @@ public protocol Publisher: Sendable {
     /// Hands messages to a topic and returns when the transport has accepted all of them, with the durability that its
     /// ``Capabilities`` state. Messages of one call keep their order.
     ///
-    /// Waits while the transport is under back-pressure; cancelling the task ends the wait. Throws a ``MillraceError``:
-    /// `publishFailed` lists by index the messages that were not accepted (all others were), `invalidTopic` and
-    /// `invalidMessage` mean that nothing was.
+    /// Waits while the transport is under back-pressure. Throws a ``MillraceError``: `publishFailed` lists by index the
+    /// messages that were not accepted (all others were), each with its reason; `invalidTopic` and `invalidMessage` mean
+    /// that nothing was; `closed` that the transport was closed before the call. Cancelling the task ends the wait with
+    /// `publishFailed` and `CancellationError` behind it, closing the transport with `publishFailed` and `closed`.
     func publish(_ messages: [Message], to topic: String) async throws
 
     /// Hands one message to a topic. See ``publish(_:to:)-([Message],_)``.

@@ -57,6 +57,8 @@ struct ConformanceNeeds: Sendable {
     var room = 0
     /// Publishers have to wait at a number of messages that the suite can reach.
     var reachableCapacity = false
+    /// Publishers have to wait until their messages are acknowledged.
+    var waitingPublishers = false
     var sharedBroker = false
     var restart = false
 
@@ -66,6 +68,7 @@ struct ConformanceNeeds: Sendable {
         if !absent.isEmpty { return "it does not declare: \(absent)" }
         if subject.capacity < room { return "it takes \(subject.capacity) messages unsettled, not \(room)" }
         if reachableCapacity, subject.capacity > 10_000 { return "its capacity is beyond reach: \(subject.capacity)" }
+        if waitingPublishers, subject.capacity > 0 { return "publishing does not wait for acknowledgements" }
         if sharedBroker, !subject.sharesBroker { return "its transports do not share a broker" }
         if restart, subject.restart == nil { return "its broker can't be restarted" }
         return nil
