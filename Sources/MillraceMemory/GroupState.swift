@@ -98,8 +98,11 @@ struct GroupState: ~Copyable {
         return nil
     }
 
-    /// Drops the oldest message that nobody has now; nil when all are out, or wait for those that are.
+    /// Drops the oldest message that nobody has now; nil when all are out or delayed.
     mutating func dropOldest() -> MemoryEntry? {
+        // What waits in a lane has left the queue, so it is older than what is still there; what came back may be older.
+        let older = returned.first?.sequence ?? .max
+        if let entry = lanes.removeLowest(below: older, { $0.sequence }) { return entry }
         guard let entry = returned.popFirst() ?? queue.popFirst() else { return nil }
         if isOrdered, entry.holdsLane, let next = lanes.leave(entry.message.key) { putBack(next) }
         return entry

@@ -8,7 +8,8 @@ public struct MemoryOptions: Sendable, Hashable {
         case wait
         /// The publisher gets a `MillraceError` of code `publishFailed` with `overflow` behind it.
         case refuse
-        /// The oldest message that nobody has taken yet is dropped for that group, and reported.
+        /// The oldest message that nobody has is dropped for that group, and reported; the new one when all the others are
+        /// handed out or wait for the delay of a retry.
         case dropOldest
         /// The new message is dropped for that group, and reported.
         case dropNewest

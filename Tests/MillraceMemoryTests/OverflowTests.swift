@@ -119,6 +119,62 @@ extension MemoryTests {
             #expect(try await reader.texts(2) == ["e", "f"])
         }
 
+        @Test("A message that waits behind one of its key is dropped when it is the oldest that nobody has")
+        func dropOldestTakesWhatWaitsInALane() async throws {
+            let broker = try broker(.dropOldest, capacity: 5)
+            let options = SubscriptionOptions(group: "g", ordered: .byKey)
+            let reader = try await broker.subscribe(to: "t", options)
+            try await broker.publish(["k0", "l1", "l2", "k3", "k4"].map { Message(text: $0, key: "\($0.prefix(1))") }, to: "t")
+            let out = try await reader.take(2)
+            #expect(out.map { $0.message.payload.text } == ["k0", "l1"])
+            #expect(try await reader.hasNothing(at: clock))
+            // All that is left waits in a lane now: l2 is the oldest, then k3.
+            try await broker.publish([Message(text: "m5", key: "m"), Message(text: "k6", key: "k")], to: "t")
+            #expect(dropped == 2)
+            #expect(broker.depth(of: "t", group: "g")?.total == 5)
+            reader.acknowledge(out.map(\.token))
+            #expect(try await reader.texts(3).sorted() == ["k4", "k6", "m5"])
+            #expect(try await reader.hasNothing(at: clock))
+            try await broker.publish([Message(text: "l7", key: "l"), Message(text: "k8", key: "k")], to: "t")
+            #expect(try await reader.texts(2) == ["l7", "k8"])
+        }
+
+        @Test("The order of each key stands while the oldest are dropped, whatever is out")
+        func dropOldestKeepsTheOrderOfKeys() async throws {
+            let random = RandomSource(seed: 7)
+            let broker = try broker(.dropOldest, capacity: 8)
+            let options = SubscriptionOptions(group: "g", prefetch: 4, ordered: .byKey)
+            let reader = try await broker.subscribe(to: "t", options)
+            var out: [DeliveryRecord] = []
+            var last: [String?: Int] = [:]
+            var done = 0
+            for number in 0..<2_000 {
+                try await broker.publish(Message(text: "\(number)", key: "\(random.next() % 3)"), to: "t")
+                var batch = DeliveryBatch()
+                if random.next() % 2 == 0 { _ = try await reader.pull(into: &batch, upTo: 2, until: clock.now) }
+                for record in batch.records {
+                    #expect(!out.contains { $0.message.key == record.message.key }, "one of a key at a time")
+                    out.append(record)
+                }
+                guard random.next() % 3 == 0, let record = out.randomElement(using: random) else { continue }
+                out.removeAll { $0.token == record.token }
+                switch random.next() % 3 {
+                case 0: reader.settle(record.token, .retry(after: .zero))
+                case 1: reader.settle(record.token, .release)
+                default:
+                    let text = try #require(Int(record.message.payload.text ?? ""))
+                    #expect(last[record.message.key] ?? -1 < text, "the order of key \(record.message.key ?? "")")
+                    last[record.message.key] = text
+                    done += 1
+                    reader.acknowledge([record.token])
+                }
+            }
+            #expect(done > 50)
+            let left = try #require(broker.depth(of: "t", group: "g"))
+            #expect(left.total <= 8)
+            #expect(done + left.total + dropped == 2_000)
+        }
+
         /// Delayed retries hold places, but not those that are free.
         @Test func waitingPublisherUsesTheRoomBesideDelayedRetries() async throws {
             let broker = try broker(.wait, capacity: 4)
@@ -160,5 +216,11 @@ extension Subscription {
     func hasNothing(at clock: ManualClock) async throws -> Bool {
         var batch = DeliveryBatch()
         return try await !pull(into: &batch, upTo: 1, until: clock.now)
+    }
+}
+
+extension Array {
+    fileprivate func randomElement(using random: RandomSource) -> Element? {
+        isEmpty ? nil : self[Int(random.next() % UInt64(count))]
     }
 }

@@ -30,6 +30,21 @@ package struct Lanes<Element: Sendable>: Sendable {
         return waiting.values[index].removeFirst()
     }
 
+    /// Takes out the element with the lowest number of all that wait, if that is below `limit`. Numbers rise in each lane.
+    ///
+    /// Looks at each lane once: what keeps elements waiting pays nothing for it.
+    package mutating func removeLowest(below limit: UInt64, _ number: (Element) -> UInt64) -> Element? {
+        guard waitingCount > 0 else { return nil }
+        var lowest = (number: limit, index: waiting.endIndex)
+        for index in waiting.indices {
+            guard let first = waiting.values[index].first.map(number), first < lowest.number else { continue }
+            lowest = (first, index)
+        }
+        guard lowest.index != waiting.endIndex else { return nil }
+        waitingCount -= 1
+        return waiting.values[lowest.index].removeFirst()
+    }
+
     /// Takes out everything that waits, and forgets the lanes.
     package mutating func removeAll() -> [Element] {
         defer { self = Lanes() }
