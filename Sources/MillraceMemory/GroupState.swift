@@ -128,6 +128,12 @@ struct GroupState: ~Copyable {
         return .some(receipt)
     }
 
+    /// Why a member's settlement of a delivery that is not out has no effect.
+    mutating func reason(toIgnore token: DeliveryToken, by id: UInt32) -> Event.IgnoredSettlement {
+        if member(id, { _ in }) == nil { return .subscriptionClosed }
+        return leases.hasExpired(token) ? .leaseExpired : .settledTwice
+    }
+
     /// Nobody publishes: lets go of what waits for a publisher.
     mutating func removeSpent() { spent.removeAll() }
 

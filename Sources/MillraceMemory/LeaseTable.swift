@@ -19,6 +19,8 @@ struct LeaseTable: ~Copyable {
     private var used = 0
     private var firstFree: Int32 = -1
     private(set) var count = 0
+    /// For slots whose lease has run out, the generation of the last delivery to which that happened.
+    private var expired: [Int: UInt32] = [:]
 
     init() {
         slots = .allocate(capacity: capacity)
@@ -74,12 +76,19 @@ struct LeaseTable: ~Copyable {
         var next: Int64?
         for index in 0..<used where slots[index].isTaken {
             if slots[index].deadline <= now {
+                self.expired[index] = slots[index].generation
                 expired.append((removeSlot(index), slots[index].member))
             } else {
                 next = min(next ?? .max, slots[index].deadline)
             }
         }
         return (expired, next)
+    }
+
+    /// Whether a delivery that is not out any more was taken back because its lease had run out. Known of the last such
+    /// delivery of each slot.
+    func hasExpired(_ token: DeliveryToken) -> Bool {
+        expired[Int(token.rawValue & 0xFFFF_FFFF)] == UInt32(token.rawValue >> 32)
     }
 
     @inline(__always)

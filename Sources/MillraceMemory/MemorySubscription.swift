@@ -126,30 +126,32 @@ final class MemorySubscription: Subscription {
 
     func acknowledge(_ tokens: [DeliveryToken]) {
         var receipts: [PublishReceipt] = []
-        var ignored = 0
+        var ignored: [DeliveryToken] = []
         let mustWake = members.locked { inside -> Bool in
             let wasHeld = inside.member(member) { !$0.canTake } ?? false
             for token in tokens {
                 guard let receipt = inside.discard(token) else {
-                    ignored += 1
+                    ignored.append(token)
                     continue
                 }
                 if let receipt { receipts.append(receipt) }
             }
             return wasHeld || inside.returnedCount > 0
         }
-        settled(tokens.count - ignored, mustWake: mustWake)
+        settled(tokens.count - ignored.count, mustWake: mustWake)
         for receipt in receipts { receipt.countDown() }
-        if ignored > 0 { reportIgnored(ignored) }
+        if !ignored.isEmpty { reportIgnored(ignored) }
     }
 
     func settle(_ token: DeliveryToken, _ settlement: Settlement) {
         switch settlement {
         case .acknowledge: acknowledge([token])
-        case .release: update { $0.release(token) }
+        case .release:
+            guard members.locked({ $0.release(token) }) else { return reportIgnored([token]) }
+            wake()
         case .retry(let delay): retry(token, after: delay)
         case .reject(let reason):
-            guard let entry = members.locked({ $0.finish(token) }) else { return reportIgnored(1) }
+            guard let entry = members.locked({ $0.finish(token) }) else { return reportIgnored([token]) }
             source.registry.bury(entry, of: source, group: group, reason: reason)
             settled(1, mustWake: true)
             entry.receipt?.countDown()
@@ -158,7 +160,7 @@ final class MemorySubscription: Subscription {
 
     /// The timer is set outside the lock: a clock may call back at once.
     private func retry(_ token: DeliveryToken, after delay: Duration) {
-        guard let id = members.locked({ $0.delay(token, isZero: delay <= .zero) }) else { return reportIgnored(1) }
+        guard let id = members.locked({ $0.delay(token, isZero: delay <= .zero) }) else { return reportIgnored([token]) }
         if delay > .zero {
             let timer = source.clock.schedule(after: delay) { [source, members] in source.endDelay(id, in: members) }
             if !members.locked({ $0.setTimer(timer, of: id) }) { timer.cancel() }
@@ -173,13 +175,14 @@ final class MemorySubscription: Subscription {
         }
     }
 
-    private func reportIgnored(_ count: Int) {
-        source.observers.report(.warning, .settlementIgnored(topic: topic, group: group, count: count))
-    }
-
-    /// Takes a delivery back into the group.
-    private func update(_ body: (inout GroupState) -> Bool) {
-        if members.locked({ body(&$0) }) { wake() } else { reportIgnored(1) }
+    private func reportIgnored(_ tokens: [DeliveryToken]) {
+        let reasons = members.locked { inside in tokens.map { inside.reason(toIgnore: $0, by: member) } }
+        for reason in Event.IgnoredSettlement.allCases {
+            let count = reasons.count { $0 == reason }
+            guard count > 0 else { continue }
+            source.observers.report(
+                .warning, .settlementIgnored(topic: topic, group: group, count: count, reason: reason))
+        }
     }
 
     /// Messages have left the group: makes room for publishers, and lets readers look again if that may be of use.

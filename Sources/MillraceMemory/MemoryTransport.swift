@@ -14,7 +14,7 @@ public final class MemoryTransport: Transport {
     /// - Parameters:
     ///   - options: How it buffers and forgets.
     ///   - clock: Drives delays and leases; with a manual clock a test moves time by hand.
-    ///   - observers: Are told of drops, expired leases and double settlements.
+    ///   - observers: Are told of drops, expired leases and settlements that have no effect.
     /// - Throws: A `MillraceError` of code `invalidOption`.
     public init(
         _ options: MemoryOptions, clock: any SchedulingClock = SystemClock.shared, observers: Observers = .standard

@@ -22,11 +22,49 @@ extension MemoryTests {
             reader.acknowledge(out.map(\.token))
             #expect(observer.events.isEmpty)
             reader.settle(out[0].token, second)
-            let reports = observer.events.compactMap { event -> Int? in
-                if case .settlementIgnored("t", "g", let count) = event.kind { count } else { nil }
-            }
-            #expect(reports == [1])
+            #expect(ignored == ["settledTwice: 1"])
             #expect(try await reader.hasNothing(at: clock))
+        }
+
+        /// The settlements that were ignored, by reason.
+        private var ignored: [String] {
+            observer.events.compactMap { event in
+                guard case .settlementIgnored("t", "g", let count, let reason) = event.kind else { return nil }
+                return "\(reason): \(count)"
+            }
+        }
+
+        @Test(
+            "Settling after the close is reported as that, and does nothing",
+            arguments: [false, true], [Settlement.acknowledge, .retry(after: .zero), .reject(reason: "late"), .release])
+        func settlementAfterCloseIsReported(closesTransport: Bool, _ late: Settlement) async throws {
+            let broker = try broker()
+            let reader = try await broker.subscribe(to: "t", SubscriptionOptions(group: "g"))
+            try await broker.publish([Message(text: "a"), Message(text: "b")], to: "t")
+            let out = try await reader.take(2)
+            if closesTransport { await broker.close() } else { await reader.close() }
+            reader.settle(out[0].token, late)
+            reader.acknowledge(out.map(\.token))
+            #expect(ignored == ["subscriptionClosed: 1", "subscriptionClosed: 2"])
+            if !closesTransport { #expect(broker.depth(of: "t", group: "g")?.waiting == 2) }
+        }
+
+        @Test("Settling after the lease is reported as that, also when somebody else has settled the delivery since")
+        func settlementAfterTheLeaseIsReported() async throws {
+            let broker = try broker()
+            let options = SubscriptionOptions(group: "g", lease: .seconds(1))
+            let (slow, quick) = (
+                try await broker.subscribe(to: "t", options), try await broker.subscribe(to: "t", options)
+            )
+            try await broker.publish([Message(text: "a"), Message(text: "b")], to: "t")
+            let out = try await slow.take(2)
+            slow.acknowledge([out[1].token])
+            clock.advance(by: .seconds(1))
+            #expect(try await quick.texts(1) == ["a"])
+            slow.acknowledge(out.map(\.token))
+            #expect(ignored == ["settledTwice: 1", "leaseExpired: 1"])
+            slow.settle(out[0].token, .release)
+            #expect(ignored.last == "leaseExpired: 1")
         }
 
         @Test func expiredLeaseIsReported() async throws {

@@ -49,6 +49,15 @@ import Testing
         #expect(JSONText.string("a\"b\\c\n\t\u{1}é") == #""a\"b\\c\n\t\u0001é""#)
     }
 
+    @Test("A settlement that is ignored says why, in words of its own for each reason")
+    func ignoredSettlementsSayWhy() {
+        let reasons = Event.IgnoredSettlement.allCases.map { reason in
+            Event(level: .warning, kind: .settlementIgnored(topic: "t", group: "g", count: 2, reason: reason)).fields
+                .last?.1
+        }
+        #expect(reasons == ["settled before", "settled after the close", "settled after its lease"])
+    }
+
     @Test func everyEventHasWords() {
         let events: [Event.Kind] = [
             .routerStarted(handlers: 1), .routerDraining, .routerStopped, .handlerStarted(handler: "h", topic: "t"),
@@ -58,7 +67,8 @@ import Testing
             .messageFailed(handler: "h", id: "m", attempt: 1, retryAfter: .zero, error: Flaky()),
             .messageRetried(handler: "h", id: "m", attempt: 1, after: .zero, error: Flaky()),
             .messagePoisoned(handler: "h", id: "m", topic: "t", error: Flaky()),
-            .publishFailed(handler: "h", topic: "t", error: Flaky()), .settlementIgnored(topic: "t", group: nil, count: 1),
+            .publishFailed(handler: "h", topic: "t", error: Flaky()),
+            .settlementIgnored(topic: "t", group: nil, count: 1, reason: .settledTwice),
             .leaseExpired(topic: "t", group: "g", position: Position(low: 1), attempt: 1),
             .messagesDropped(topic: "t", count: 1, reason: "r"), .connected(transport: "t"),
             .disconnected(transport: "t", error: Flaky()),

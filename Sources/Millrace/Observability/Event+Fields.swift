@@ -53,8 +53,11 @@ extension Event {
             ("message replayed", [("id", "\(id)"), ("topic", topic), ("group", group ?? "")])
         case .publishFailed(let handler, let topic, let error):
             ("outputs not accepted", [("handler", handler), ("topic", topic), ("error", "\(error)")])
-        case .settlementIgnored(let topic, let group, let count):
-            ("settled twice", [("topic", topic), ("group", group ?? ""), ("count", "\(count)")])
+        case .settlementIgnored(let topic, let group, let count, let reason):
+            (
+                "settlement ignored",
+                [("topic", topic), ("group", group ?? ""), ("count", "\(count)"), ("reason", reason.rawValue)]
+            )
         case .leaseExpired(let topic, let group, let position, let attempt):
             (
                 "lease expired",

@@ -11,6 +11,16 @@ public struct Event: Sendable {
         self.kind = kind
     }
 
+    /// Why a settlement had no effect. New cases may be added, so that a `switch` needs a `default`.
+    public enum IgnoredSettlement: String, Sendable, Hashable, CaseIterable {
+        /// The delivery was settled before; the first settlement stands.
+        case settledTwice = "settled before"
+        /// The subscription or its transport was closed before; what was unsettled then has been given back.
+        case subscriptionClosed = "settled after the close"
+        /// The delivery's lease had run out before; it has been handed out again, or will be.
+        case leaseExpired = "settled after its lease"
+    }
+
     /// What can happen. New cases may be added, so that a `switch` needs a `default`.
     public enum Kind: Sendable {
         /// All handlers are subscribed.
@@ -51,8 +61,8 @@ public struct Event: Sendable {
         case messageReplayed(id: MessageID, topic: String, group: String?)
         /// A handler's outputs were not accepted; their inputs are tried again.
         case publishFailed(handler: String, topic: String, error: any Error)
-        /// Deliveries were settled a second time; the first settlement stands.
-        case settlementIgnored(topic: String, group: String?, count: Int)
+        /// Deliveries were settled that were not the subscriber's to settle any more.
+        case settlementIgnored(topic: String, group: String?, count: Int, reason: IgnoredSettlement = .settledTwice)
         /// A delivery was not settled within its lease and is handed out again.
         case leaseExpired(topic: String, group: String?, position: Position, attempt: Int)
         /// Messages were dropped, as the transport's configuration says.

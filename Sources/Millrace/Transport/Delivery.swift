@@ -32,7 +32,8 @@ public struct Delivery: Sendable {
     /// The message is given up, with a reason for whoever reads the dead letters.
     public func reject(_ reason: String) { settle(.reject(reason: reason)) }
 
-    /// Ends the delivery. Only the first settlement counts; another is ignored, and reported to the transport's observer.
+    /// Ends the delivery. Only the first settlement counts, and none once the lease has run out or the subscription is
+    /// closed; another is ignored, and reported to the transport's observers.
     public func settle(_ settlement: Settlement) { subscription.settle(record.token, settlement) }
 
     /// Starts the lease anew, for work that takes long outside of a router.

@@ -18,7 +18,8 @@ public protocol Subscription: AnyObject, Sendable {
     /// Acknowledges deliveries: they are done and never come back. Tokens that are settled already are ignored and counted.
     func acknowledge(_ tokens: [DeliveryToken])
 
-    /// Settles one delivery. One that is settled already is ignored, and reported to the transport's observer.
+    /// Settles one delivery. One that is settled already, or was given back because its lease had run out or the
+    /// subscription was closed, is ignored, and reported to the transport's observers with that reason.
     func settle(_ token: DeliveryToken, _ settlement: Settlement)
 
     /// Starts the lease of deliveries that are still being worked on anew.
