@@ -21,7 +21,11 @@ func addHandlers(to router: Router, on broker: MemoryTransport) throws {
     try router.consume("notify", from: "alarms", on: broker) { message, context in
         context.logger.warning("alarm", ["text": message.payload.text ?? "?", "attempt": context.attempt])
     }
+
+    try router.consume("page", from: "alarms", on: broker, page)
 }
+
+func page(_ message: Message, _ context: HandlerContext) async throws {}
 
 func makeRouter(on broker: MemoryTransport) -> Router {
     Router {

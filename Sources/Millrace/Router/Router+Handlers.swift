@@ -13,7 +13,7 @@ extension Router {
     ///   `unsupported`, `invalidMiddlewareOrder`, or `invalidState` once the router is draining.
     public func handle(
         _ name: String, from topic: String, on broker: any Transport, to output: String,
-        _ options: HandlerOptions = .init(), _ body: @escaping @Sendable (Message, HandlerContext) async throws -> Outputs
+        _ options: HandlerOptions, _ body: @escaping @Sendable (Message, HandlerContext) async throws -> Outputs
     ) throws {
         try handle(name, from: topic, on: broker, to: output, publishingOn: broker, options, body)
     }
@@ -22,7 +22,7 @@ extension Router {
     /// ``handle(_:from:on:to:_:_:)``.
     public func handle(
         _ name: String, from topic: String, on subscriber: any Subscriber, to output: String,
-        publishingOn publisher: any Publisher, _ options: HandlerOptions = .init(),
+        publishingOn publisher: any Publisher, _ options: HandlerOptions,
         _ body: @escaping @Sendable (Message, HandlerContext) async throws -> Outputs
     ) throws {
         try register(
@@ -34,7 +34,7 @@ extension Router {
     /// Registers a handler that publishes nothing. A message is acknowledged when `body` returns. For the rest see
     /// ``handle(_:from:on:to:_:_:)``.
     public func consume(
-        _ name: String, from topic: String, on subscriber: any Subscriber, _ options: HandlerOptions = .init(),
+        _ name: String, from topic: String, on subscriber: any Subscriber, _ options: HandlerOptions,
         _ body: @escaping @Sendable (Message, HandlerContext) async throws -> Void
     ) throws {
         try register(
@@ -62,7 +62,7 @@ extension Router {
     ///   - body: Handles a batch.
     public func consumeBatches(
         _ name: String, from topic: String, on subscriber: any Subscriber, upTo limit: Int, within wait: Duration,
-        _ options: HandlerOptions = .init(),
+        _ options: HandlerOptions,
         _ body: @escaping @Sendable (HandlerBatch, HandlerContext) async throws -> Void
     ) throws {
         var options = options
