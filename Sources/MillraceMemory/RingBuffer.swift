@@ -33,14 +33,6 @@ struct RingBuffer<Element>: ~Copyable {
     }
 
     @inline(__always)
-    mutating func prepend(_ element: consuming Element) {
-        if count == capacity { grow() }
-        head = (head &- 1) & (capacity &- 1)
-        (base + head).initialize(to: element)
-        count &+= 1
-    }
-
-    @inline(__always)
     mutating func popFirst() -> Element? {
         guard count > 0 else { return nil }
         let element = (base + head).move()
@@ -61,11 +53,6 @@ struct RingBuffer<Element>: ~Copyable {
             (base + to).initialize(to: (base + from).move())
             (base + from).initialize(to: moved)
         }
-    }
-
-    /// Calls `body` for each element, oldest first.
-    func forEach(_ body: (borrowing Element) -> Void) {
-        for offset in 0..<count { body(base[index(offset)]) }
     }
 
     private func index(_ offset: Int) -> Int { (head &+ offset) & (capacity &- 1) }

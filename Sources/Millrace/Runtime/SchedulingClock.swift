@@ -82,10 +82,4 @@ extension Duration {
         guard overflow || overflowed else { return sum }
         return seconds < 0 ? .min : .max
     }
-
-    /// The duration in seconds as a floating-point number, for reports.
-    package var inSeconds: Double {
-        let (seconds, attoseconds) = components
-        return Double(seconds) + Double(attoseconds) / 1e18
-    }
 }
