@@ -126,13 +126,16 @@ final class MemoryTopic: Sendable {
         if full > 0 { reportDropped(full, because: Self.fullGroup) }
     }
 
-    /// Waits until there may be room, or until a reader has stopped since `stops` was read. Throws `CancellationError`.
-    func waitForRoom(since stops: Int) async throws {
+    /// Waits until there may be room, until a reader has stopped since `stops` was read, or until `stopping` fires. Throws
+    /// `CancellationError`.
+    func waitForRoom(since stops: Int, orUntil stopping: Signal?) async throws {
         let id = locked { $0.makeWaiterID() }
+        let watch = stopping?.whenFired { [self] in locked { $0.blocked.remove(id) }?.resume() }
+        defer { if let watch { stopping?.forget(watch) } }
         await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: Waiters.Continuation) in
                 let goOn = locked { state -> Bool in
-                    if state.isClosed || Task.isCancelled { return true }
+                    if state.isClosed || Task.isCancelled || stopping?.hasFired == true { return true }
                     if registry.stops.load(ordering: .sequentiallyConsistent) != stops { return true }
                     hasBlocked.store(true, ordering: .sequentiallyConsistent)
                     if hasRoomAfterCounting(&state) { return true }

@@ -122,13 +122,16 @@ extension MemoryTransport {
     }
 
     private func publish(_ messages: [Message], to topic: MemoryTopic) async throws {
-        let latch = options.publishReturns == .whenAcknowledged && scope == nil ? PublishLatch(messages: messages.count) : nil
+        let latch =
+            options.publishReturns == .whenAcknowledged && SubscriptionScope.current == nil
+            ? PublishLatch(messages: messages.count) : nil
         var accepted = 0
         var refused: [MillraceError.PublishFailure] = []
         var beyondCapacity = false
         do {
             while true {
                 let stops = registry.stops.load(ordering: .sequentiallyConsistent)
+                let isStopping = self.isStopping
                 let (stored, full) = try topic.store(
                     messages, from: accepted, latch: latch, beyondCapacity: beyondCapacity)
                 accepted = stored
@@ -140,9 +143,10 @@ extension MemoryTransport {
                     accepted += 1
                     continue
                 }
-                if !waitsInVain(for: full), let wait = registry.waits.enter(from: scope?.members, to: full) {
+                let handler: AnyObject? = scope.map(\.members) ?? SubscriptionScope.stopping
+                if !(isStopping && Self.anyIsUnread(full)), let wait = registry.waits.enter(from: handler, to: full) {
                     defer { registry.waits.leave(wait) }
-                    try await topic.waitForRoom(since: stops)
+                    try await topic.waitForRoom(since: stops, orUntil: isStopping ? nil : SubscriptionScope.stopping)
                 } else {
                     // Whoever would make room waits for this very call, or has ended: going beyond the capacity is the only
                     // way on.
@@ -157,11 +161,12 @@ extension MemoryTransport {
         if !failures.isEmpty { throw MillraceError.publishFailed(failures, of: messages.count, to: topic.name) }
     }
 
-    /// Whether the current task's handler has to end, and nobody reads what it waits for: its router shuts down, say, and
-    /// the next handler in line was the first to stop.
-    private func waitsInVain(for full: [MemoryGroup]) -> Bool {
-        guard let scope, scope.isStopped else { return false }
-        return full.contains { group in !group.locked { $0.isFetching } }
+    /// Whether the current task's handler has to end, wherever its input comes from. If nobody reads what it waits for then,
+    /// it waits in vain: its router shuts down, say, and the next handler in line was the first to stop.
+    private var isStopping: Bool { SubscriptionScope.stopping?.hasFired == true || scope?.isStopped == true }
+
+    private static func anyIsUnread(_ full: [MemoryGroup]) -> Bool {
+        full.contains { group in !group.locked { $0.isFetching } }
     }
 
     /// The subscription of this transport whose messages the current task handles.

@@ -15,8 +15,9 @@ final class WaitGraph: Sendable {
     /// Whether no handler waits.
     var isEmpty: Bool { edges.withLock { $0.isEmpty } }
 
-    /// Notes that a handler of `from` waits for `full`. Nil when that closes a circle, and nothing is noted.
-    func enter(from: MemoryGroup?, to full: [MemoryGroup]) -> Wait? {
+    /// Notes that a handler waits for `full`: one of the group `from`, or one whose input comes from elsewhere, by anything
+    /// that is its own. Nil when that closes a circle, and nothing is noted. Other publishers can't be part of one.
+    func enter(from: AnyObject?, to full: [MemoryGroup]) -> Wait? {
         let targets = full.map { ObjectIdentifier($0) }
         guard let from = from.map({ ObjectIdentifier($0) }) else { return Wait(from: nil, to: targets) }
         return edges.withLock { edges in

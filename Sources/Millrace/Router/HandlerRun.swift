@@ -76,7 +76,7 @@ final class HandlerRun: Sendable {
     private func work(_ subscription: any Subscription) async throws {
         let scope = WorkerScope(
             definition: definition, environment: environment, subscription: subscription, status: status,
-            control: control, history: history)
+            control: control, history: history, stopping: stopping)
         let pool = WorkerPool(scope, middleware: middleware)
         pausing.withLock { isPaused in
             isPaused = false
@@ -125,8 +125,9 @@ final class HandlerRun: Sendable {
         observers.report(.warning, .handlerRestarting(handler: name, after: delay, error: error))
         let over = Signal()
         let timer = environment.clock.schedule(after: delay) { over.fire() }
-        stopping.whenFired { over.fire() }
+        let watch = stopping.whenFired { over.fire() }
         await over.waitUncancellably()
+        stopping.forget(watch)
         timer.cancel()
     }
 

@@ -24,6 +24,8 @@ struct WorkerScope: Sendable {
     let status: WorkerStatus
     let control: HandlerControl
     let history: AttemptHistory
+    /// Fires when the handler has to end.
+    let stopping: Signal
 
     /// Whether a `Replay` brought the message back for a group that is not this one. Takes the group's name off the message,
     /// so that outputs that copy their input's metadata are for everyone again.

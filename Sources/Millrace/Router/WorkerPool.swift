@@ -64,9 +64,11 @@ final class WorkerPool: Sendable {
 
     /// Starts a task for a worker. It is awaited through `over`, which the last worker to end fires.
     private func start(_ worker: any Worker) {
-        let subscription = scope.subscription
+        let scope = scope
         let task = Task { [self] in
-            let exit = await SubscriptionScope.$current.withValue(subscription) { await worker.run() }
+            let exit = await SubscriptionScope.$stopping.withValue(scope.stopping) {
+                await SubscriptionScope.$current.withValue(scope.subscription) { await worker.run() }
+            }
             ended(worker, exit)
         }
         worker.slot.renew { task.cancel() }

@@ -7,7 +7,7 @@ package final class Signal: Sendable {
 
     private struct Waiting {
         var tasks: [UInt64: CheckedContinuation<Void, any Error>] = [:]
-        var actions: [@Sendable () -> Void] = []
+        var actions: [(id: UInt64, action: @Sendable () -> Void)] = []
         var nextID: UInt64 = 0
     }
 
@@ -29,18 +29,30 @@ package final class Signal: Sendable {
         }
         guard let waiting else { return }
         for task in waiting.tasks.values { task.resume() }
-        for action in waiting.actions { action() }
+        for (_, action) in waiting.actions { action() }
     }
 
-    /// Calls `action` when ``fire()`` is called, or at once when it was.
-    package func whenFired(_ action: @escaping @Sendable () -> Void) {
-        let hasFired = state.withLock { state in
-            guard case .waiting(var waiting) = state else { return true }
-            waiting.actions.append(action)
+    /// Calls `action` when ``fire()`` is called, or at once when it was. Returns by what to ``forget(_:)`` it.
+    @discardableResult
+    package func whenFired(_ action: @escaping @Sendable () -> Void) -> UInt64 {
+        let id = state.withLock { state -> UInt64? in
+            guard case .waiting(var waiting) = state else { return nil }
+            waiting.nextID += 1
+            waiting.actions.append((waiting.nextID, action))
             state = .waiting(waiting)
-            return false
+            return waiting.nextID
         }
-        if hasFired { action() }
+        if id == nil { action() }
+        return id ?? 0
+    }
+
+    /// Does not call an action any more; for who may wait for a signal many times before it fires.
+    package func forget(_ id: UInt64) {
+        state.withLock { state in
+            guard case .waiting(var waiting) = state else { return }
+            waiting.actions.removeAll { $0.id == id }
+            state = .waiting(waiting)
+        }
     }
 
     /// Waits until ``fire()`` is called. Throws `CancellationError` when the task is cancelled before that.

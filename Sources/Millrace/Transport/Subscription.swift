@@ -65,6 +65,10 @@ public enum SubscriptionScope {
     /// The subscription whose deliveries this task handles; nil elsewhere.
     @TaskLocal public static var current: (any Subscription)?
 
+    /// Fires when the handler that this task works for has to end; nil outside of a router. What such a handler waits for may
+    /// never come, because those who would see to it end as well.
+    @TaskLocal package static var stopping: Signal?
+
     /// The transport's own subscription under ``current``, with all wrappers taken off.
     public static var resolved: (any Subscription)? {
         var subscription = current
