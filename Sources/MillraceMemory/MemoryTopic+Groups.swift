@@ -10,13 +10,18 @@ extension MemoryTopic {
     }
 
     func subscribe(_ wanted: SubscriptionOptions) throws -> MemorySubscription {
-        let group = try locked { state -> MemoryGroup in
-            guard !state.isClosed else { throw TopicRegistry.closedError() }
-            let (group, isNew) = state.group(named: wanted.group, capacity: options.capacity)
-            if isNew, group.name != nil, wanted.start == .beginning { state.fill(group, options: options) }
-            return group
+        while true {
+            let group = try locked { state -> MemoryGroup in
+                guard !state.isClosed else { throw TopicRegistry.closedError() }
+                let (group, isNew) = state.group(named: wanted.group, capacity: options.capacity)
+                if isNew, group.name != nil, wanted.start == .beginning { state.fill(group, options: options) }
+                return group
+            }
+            let member = group.locked { $0.join(wanted) }
+            // Closed or forgotten in between: nobody has told this member that its group is no more.
+            guard locked({ state in state.groups.contains { $0 === group } }) else { continue }
+            return MemorySubscription(topic: self, group: group, member: member)
         }
-        return MemorySubscription(topic: self, group: group, member: group.locked { $0.join(wanted) })
     }
 
     /// Removes a member; a group without a name goes with it.

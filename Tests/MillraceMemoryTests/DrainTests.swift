@@ -62,6 +62,26 @@ extension MemoryTests {
             #expect(source.depth(of: "a", group: "first")?.total == 0)
         }
 
+        @Test("Subscribing while the transport is closed fails, or gives a subscription that has ended")
+        func subscribingWhileClosing() async throws {
+            for round in 0..<10_000 {
+                let broker = try broker(10)
+                try await broker.prepare(topic: "a", group: "g")
+                let reader = Task {
+                    var batch = DeliveryBatch()
+                    let subscription = try await broker.subscribe(to: "a", SubscriptionOptions(group: "g"))
+                    return try await subscription.pull(into: &batch, upTo: 1)
+                }
+                let closer = Task { await broker.close() }
+                let result = try await withTimeLimit(.seconds(10), "round \(round)") { await reader.result }
+                await closer.value
+                switch result {
+                case .success(let more): #expect(!more)
+                case .failure(let error): #expect((error as? MillraceError)?.code == .closed)
+                }
+            }
+        }
+
         @Test("A handler does not wait for acknowledgements, wherever its input comes from", arguments: Input.allCases)
         func handlersDoNotWaitForAcknowledgements(_ input: Input) async throws {
             let output = try broker(100, publishReturns: .whenAcknowledged)
