@@ -215,16 +215,18 @@ extension MemoryTests {
         @Test func handlersDoNotWaitForHandlers() async throws {
             let broker = try broker()
             let router = Router(RouterOptions(observers: []))
-            let seen = Tally()
+            let (seen, all) = (Tally(), Signal())
             try router.handle("first", from: "a", on: broker, to: "b") { message, _ in [Message(id: message.id, text: "b")] }
             try router.handle("second", from: "b", on: broker, to: "a2") { message, _ in
-                seen.add(message.id)
+                if seen.add(message.id) == 50 { all.fire() }
                 return []
             }
             try await withRunning(router) {
                 try await withTimeLimit(.seconds(10), "the publisher") {
                     try await broker.publish((0..<50).map { _ in Message(text: "a") }, to: "a")
                 }
+                // The publisher has waited for the first handler alone.
+                try await withTimeLimit(.seconds(10), "the second handler") { try await all.wait() }
             }
             #expect(seen.count == 50)
         }
