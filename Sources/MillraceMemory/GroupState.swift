@@ -119,7 +119,8 @@ struct GroupState: ~Copyable {
         return entry
     }
 
-    /// As ``finish(_:)``, and the message is not needed any more. Nil when it was settled before; else its publisher's receipt, if any.
+    /// As ``finish(_:)``, and the message is not needed any more. Nil when it was settled before; else its publisher's
+    /// receipt, if any.
     @inline(__always)
     mutating func discard(_ token: DeliveryToken) -> PublishReceipt?? {
         guard let entry = finish(token) else { return nil }
