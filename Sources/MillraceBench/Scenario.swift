@@ -36,6 +36,22 @@ struct Scenario: Sendable {
                     Timeout(.seconds(10))
                 })
         },
+        Scenario(name: "router-observed", summary: "topic -> Metrics, Tracing, PoisonQueue, Retry, handler -> topic") { load in
+            let poison = MemoryTransport(observers: .none)
+            let metrics = MetricsRegistry()
+            return try await throughRouter(
+                load,
+                Router(.quiet) {
+                    Metrics(in: metrics)
+                    Tracing()
+                    PoisonQueue("poison", on: poison)
+                    Retry(attempts: 3)
+                })
+        },
+        Scenario(name: "router-metrics", summary: "topic -> Metrics, handler -> topic") { load in
+            let metrics = MetricsRegistry()
+            return try await throughRouter(load, Router(.quiet) { Metrics(in: metrics) })
+        },
         Scenario(name: "router-dynamic", summary: "three pieces of middleware that are not staged") { load in
             try await throughRouter(
                 load,

@@ -20,6 +20,12 @@ final class MemorySubscription: Subscription {
     var topic: String { source.name }
     var group: String? { members.name }
 
+    var lag: Int? {
+        members.locked { inside in
+            source.locked { _ in members.inbox.pointee.arrived.count } + inside.waitingCount + inside.delayedCount
+        }
+    }
+
     // MARK: Pull
 
     func pull(into batch: inout DeliveryBatch, upTo limit: Int, until deadline: ClockInstant?) async throws -> Bool {

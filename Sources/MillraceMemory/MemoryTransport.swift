@@ -63,6 +63,9 @@ public final class MemoryTransport: Transport {
         return try registry.topic(topic).subscribe(options)
     }
 
+    /// Has one more observer told of what happens from now on. See `Subscriber.attach(_:)`.
+    public func attach(_ observer: any Observer & AnyObject) { registry.attach(observer) }
+
     /// Forgets a group with its messages; its subscriptions end. Returns false when there is none of that name.
     @discardableResult
     public func removeGroup(_ group: String, of topic: String) -> Bool {

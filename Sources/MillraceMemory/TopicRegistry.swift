@@ -30,7 +30,7 @@ final class TopicRegistry: Sendable {
 
     let options: MemoryOptions
     let clock: any SchedulingClock
-    let observers: Observers
+    private let watching: Lock<Observers>
     let waits = WaitGraph()
     /// How often a reader has stopped fetching.
     let stops = Atomic<Int>(0)
@@ -43,8 +43,13 @@ final class TopicRegistry: Sendable {
     init(options: MemoryOptions, clock: any SchedulingClock, observers: Observers) {
         self.options = options
         self.clock = clock
-        self.observers = observers
+        watching = Lock(observers)
     }
+
+    /// Who is told what happens. Asked for only when something did.
+    var observers: Observers { watching.withLock { $0 } }
+
+    func attach(_ observer: any Observer & AnyObject) { watching.withLock { $0 = $0.adding(observer) } }
 
     static func closedError() -> MillraceError {
         MillraceError(.closed, "the memory transport is closed", isRetriable: false)

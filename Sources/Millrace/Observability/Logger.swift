@@ -14,7 +14,7 @@ public struct Logger: Sendable {
         _ level: EventLevel, _ message: @autoclosure () -> String,
         _ fields: @autoclosure () -> KeyValuePairs<String, any CustomStringConvertible & Sendable> = [:]
     ) {
-        guard observers.want(level) else { return }
+        guard observers.wantLogs(level) else { return }
         let pairs = fields().map { ($0.key, $0.value.description) }
         observers.report(level, .log(message: message(), handler: handler, fields: pairs))
     }

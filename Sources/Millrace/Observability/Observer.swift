@@ -5,8 +5,16 @@ public protocol Observer: Sendable {
     /// The least severe events to be told of. Read once, when the observer is attached; events below it cost nothing.
     var level: EventLevel { get }
 
+    /// Whether lines that handlers log are wanted too. Defaults to true. Read once, when the observer is attached.
+    var takesLogs: Bool { get }
+
     /// Takes note of an event.
     func observe(_ event: Event)
+}
+
+extension Observer {
+    /// Wanted.
+    public var takesLogs: Bool { true }
 }
 
 /// How much an event matters.
@@ -33,11 +41,19 @@ public enum EventLevel: Int, Sendable, Comparable, CaseIterable, Codable {
 public struct Observers: Sendable {
     private let all: [any Observer]
     private let threshold: Int
+    private let logThreshold: Int
 
     /// The given observers; none is fine.
     public init(_ observers: [any Observer] = []) {
         all = observers
         threshold = observers.map(\.level.rawValue).min() ?? .max
+        logThreshold = observers.filter(\.takesLogs).map(\.level.rawValue).min() ?? .max
+    }
+
+    /// These and one more, unless it is among them.
+    public func adding(_ observer: any Observer & AnyObject) -> Observers {
+        let isKnown = all.contains { type(of: $0) is AnyClass && $0 as AnyObject === observer }
+        return isKnown ? self : Observers(all + [observer])
     }
 
     /// What is used unless told otherwise: warnings and errors on standard error.
@@ -47,6 +63,9 @@ public struct Observers: Sendable {
     @inline(__always)
     public func want(_ level: EventLevel) -> Bool { level.rawValue >= threshold }
 
+    /// Whether anyone wants what handlers log at a level.
+    func wantLogs(_ level: EventLevel) -> Bool { level.rawValue >= logThreshold }
+
     /// Tells everyone whose level allows it. `event` is built only if somebody listens.
     @inline(__always)
     public func report(_ level: EventLevel, _ event: @autoclosure () -> Event.Kind) {
@@ -55,6 +74,9 @@ public struct Observers: Sendable {
 
     @inline(never)
     private func deliver(_ event: Event) {
-        for observer in all where observer.level <= event.level { observer.observe(event) }
+        let isLog = if case .log = event.kind { true } else { false }
+        for observer in all where observer.level <= event.level && (!isLog || observer.takesLogs) {
+            observer.observe(event)
+        }
     }
 }

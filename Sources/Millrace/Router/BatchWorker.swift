@@ -78,16 +78,24 @@ final class BatchWorker: Worker, @unchecked Sendable {
             context.begin(first, receivedAt: batch.receivedAt, maximumAttempts: .max)
         }
         let settlements = HandlerBatch.Settlements()
+        let clock = scope.environment.clock
+        let start = clock.now
+        scope.meter?.process.begin(batch.count)
         var failure: (any Error)?
         do {
             try await body(HandlerBatch(batch, of: scope.subscription, settlements: settlements), context)
         } catch {
             failure = error
         }
+        if let meter = scope.meter {
+            let time = start.duration(to: clock.now).nanosecondsClamped
+            if let failure { meter.process.fail(failure, time) } else { meter.process.succeed(time) }
+        }
         let settled = settlements.tokens.withLock { $0 }
         let open = batch.records.filter { !settled.contains($0.token) }
         guard let failure else {
             scope.status.handled.add(batch.count, ordering: .relaxed)
+            scope.meter?.acknowledged(open.count, after: start.duration(to: clock.now))
             return scope.subscription.acknowledge(open.map(\.token))
         }
         for record in open { scope.settleFailure(record, failure, wasCutOff: slot.isCutOff) }

@@ -15,6 +15,7 @@ final class HandlerRun: Sendable {
     private let middleware: [any Middleware]
     private let control: HandlerControl
     private let environment: RouterEnvironment
+    private let meter: HandlerMeter?
     private let status = WorkerStatus()
     private let history = AttemptHistory()
     private let state = Lock(State())
@@ -27,12 +28,13 @@ final class HandlerRun: Sendable {
 
     init(
         _ definition: HandlerDefinition, middleware: [any Middleware], control: HandlerControl,
-        environment: RouterEnvironment
+        environment: RouterEnvironment, meter: HandlerMeter? = nil
     ) {
         self.definition = definition
         self.middleware = middleware
         self.control = control
         self.environment = environment
+        self.meter = meter
         control.whenChanged { [weak self] in self?.applyPause() }
     }
 
@@ -76,7 +78,7 @@ final class HandlerRun: Sendable {
     private func work(_ subscription: any Subscription) async throws {
         let scope = WorkerScope(
             definition: definition, environment: environment, subscription: subscription, status: status,
-            control: control, history: history, stopping: stopping)
+            control: control, history: history, stopping: stopping, meter: meter)
         let pool = WorkerPool(scope, middleware: middleware)
         pausing.withLock { isPaused in
             isPaused = false
@@ -204,10 +206,12 @@ final class HandlerRun: Sendable {
     var failure: (any Error)? { state.withLock { $0.health == .failed ? $0.error : nil } }
 
     var health: HandlerHealth {
-        let (current, restarts, error, pool) = state.withLock { ($0.health, $0.restarts, $0.error, $0.pool) }
+        let (current, restarts, error, pool, subscription) = state.withLock { state in
+            (state.health, state.restarts, state.error, state.pool, state.subscription)
+        }
         return HandlerHealth(
             name: name, topic: definition.topic, transport: definition.system, state: current,
-            inFlight: pool?.inFlight ?? 0, handled: status.handled.load(ordering: .relaxed),
+            inFlight: pool?.inFlight ?? 0, lag: subscription?.lag, handled: status.handled.load(ordering: .relaxed),
             failed: status.failed.load(ordering: .relaxed), restarts: restarts,
             pausedBy: control.holders.sorted { $0.rawValue < $1.rawValue },
             lastError: (error ?? status.lastError).map { "\($0)" })

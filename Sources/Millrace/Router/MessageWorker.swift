@@ -58,6 +58,7 @@ final class MessageWorker: Worker, @unchecked Sendable {
             }
             slot.hold(state.batch.records)
             state.limit.begin(at: scope.environment.clock)
+            state.outbox.receivedAt = state.limit.start
         }
     }
 
@@ -119,7 +120,7 @@ struct BatchLimit {
     private static let goal = Duration.milliseconds(1)
 
     private(set) var current = 1
-    private var start = ClockInstant(nanoseconds: 0)
+    private(set) var start = ClockInstant(nanoseconds: 0)
 
     mutating func begin(at clock: any SchedulingClock) { start = clock.now }
 

@@ -24,6 +24,8 @@ struct Outbox {
     private var acknowledged: Set<Int> = []
     /// Who wants to know the outcome of an input, by its index in `inputs`.
     private var outcomeActions: [(origin: Int, action: HandlerContext.OutcomeAction)] = []
+    /// When the batch was received, by the exact clock.
+    var receivedAt = ClockInstant(nanoseconds: 0)
     /// Consumers have no outputs whose failure would need the input again.
     private let hasOutputs: Bool
 
@@ -87,6 +89,10 @@ struct Outbox {
         }
         scope.status.handled.add(inputs.count - failed.count, ordering: .relaxed)
         for (origin, action) in outcomeActions { await action(failed[origin].map(MessageOutcome.failed) ?? .accepted) }
+        if let meter = scope.meter {
+            let time = receivedAt.duration(to: scope.environment.clock.now)
+            meter.acknowledged(inputs.count - failed.count - acknowledged.count, after: time)
+        }
         if failed.isEmpty, acknowledged.isEmpty {
             scope.subscription.acknowledge(inputs)
         } else {
@@ -99,9 +105,13 @@ struct Outbox {
         _ messages: [Message], _ origins: [Int], to topic: String, _ publisher: any Publisher,
         failed: inout [Int: any Error]
     ) async {
+        let clock = scope.environment.clock
+        let start = scope.meter == nil ? receivedAt : clock.now
         do {
             try await publisher.publish(messages, to: topic)
+            scope.meter?.published(messages.count, to: topic, in: start.duration(to: clock.now))
         } catch {
+            scope.meter?.published(messages.count, to: topic, in: start.duration(to: clock.now), error: error)
             let failures = (error as? MillraceError)?.failures ?? []
             if (error as? MillraceError)?.code == .invalidMessage, Set(origins).count > 1 {
                 // Nothing was accepted because of one of them; the others are not to suffer for it.

@@ -20,6 +20,8 @@ public final class Router: Sendable {
 
     private let middleware: [any Middleware]
     private let options: RouterOptions
+    /// What measures the router; nil if nothing does.
+    private let measuring: (any RouterMeasuring)?
     let environment: RouterEnvironment
     private let decorators = Lock(Decorators())
     private let state = Lock(State())
@@ -29,6 +31,9 @@ public final class Router: Sendable {
     /// A router with middleware around all of its handlers, the outermost first.
     public init(_ options: RouterOptions = .init(), @MiddlewareBuilder middleware: () -> [any Middleware] = { [] }) {
         self.middleware = middleware()
+        measuring = self.middleware.lazy.compactMap { $0 as? any RouterMeasuring }.first
+        var options = options
+        if let measuring { options.observers.append(measuring.observer) }
         self.options = options
         environment = RouterEnvironment(options)
     }
@@ -42,9 +47,10 @@ public final class Router: Sendable {
         try MiddlewareOrder.check(layers, of: definition.name)
         let control = HandlerControl()
         let info = HandlerInfo(definition, environment: environment, control: control)
+        let meter = try measuring?.meter(for: definition)
         let run = HandlerRun(
             decorate(definition), middleware: try layers.map { try $0.attached(to: info) }, control: control,
-            environment: environment)
+            environment: environment, meter: meter)
         let startsNow = try state.withLock { state throws -> Bool in
             guard !state.handlers.contains(where: { $0.definition.name == definition.name }) else {
                 throw MillraceError(
@@ -55,6 +61,7 @@ public final class Router: Sendable {
                     .invalidState, "handler '\(definition.name)': the router is \(state.phase.rawValue)",
                     isRetriable: false)
             }
+            if let meter { measuring?.registered(meter) }
             state.handlers.append(run)
             return state.phase == .running || state.phase == .starting
         }
@@ -96,6 +103,8 @@ public final class Router: Sendable {
             state.phase = .starting
             return state.handlers
         }
+        let watch = measuring?.watch(self)
+        defer { watch?.remove() }
         let plugins = options.plugins + (signals.isEmpty ? [] : [SignalPlugin(signals)])
         let started = try await start(plugins)
         for handler in handlers { handler.start() }

@@ -31,7 +31,7 @@ public struct RouterHealth: Sendable, Codable, Hashable {
 /// How a handler is doing.
 public struct HandlerHealth: Sendable, Codable, Hashable {
     /// Where a handler is in its life.
-    public enum State: String, Sendable, Codable {
+    public enum State: String, Sendable, Codable, CaseIterable {
         /// Registered, or subscribing for the first time.
         case starting
         /// Subscribed.
@@ -58,6 +58,8 @@ public struct HandlerHealth: Sendable, Codable, Hashable {
     public let state: State
     /// How many deliveries it is working on.
     public let inFlight: Int
+    /// How many messages wait for it; nil when the transport does not know, or it is not subscribed.
+    public let lag: Int?
     /// How many messages it has handled.
     public let handled: Int
     /// How many attempts have failed and went back to the transport.

@@ -26,6 +26,8 @@ struct WorkerScope: Sendable {
     let history: AttemptHistory
     /// Fires when the handler has to end.
     let stopping: Signal
+    /// Where the handler is measured; nil when it is not.
+    let meter: HandlerMeter?
 
     /// Whether a `Replay` brought the message back for a group that is not this one. Takes the group's name off the message,
     /// so that outputs that copy their input's metadata are for everyone again.

@@ -7,6 +7,15 @@ public protocol Subscriber: Sendable {
     ///
     /// Throws a ``MillraceError``: `invalidTopic`, `invalidOption`, `unsupported`, `closed`, or `connectionFailed`.
     func subscribe(to topic: String, _ options: SubscriptionOptions) async throws -> any Subscription
+
+    /// Has one more observer told of what happens in the transport from now on; one that is told already is not told twice.
+    /// Does nothing unless the transport has it otherwise.
+    func attach(_ observer: any Observer & AnyObject)
+}
+
+extension Subscriber {
+    /// Does nothing.
+    public func attach(_ observer: any Observer & AnyObject) {}
 }
 
 /// A broker: publisher and subscriber in one, with a life of its own.

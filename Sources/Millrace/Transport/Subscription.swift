@@ -8,6 +8,10 @@ public protocol Subscription: AnyObject, Sendable {
     /// The consumer group that it belongs to; nil if it has its own copy.
     var group: String? { get }
 
+    /// How many messages wait for the consumer group and are with nobody, those that wait for another attempt included; nil,
+    /// the default, when the transport does not know. Cheap: it may be the number of a moment ago.
+    var lag: Int? { get }
+
     /// Waits until there is at least one delivery and appends up to `limit` to `batch`.
     ///
     /// Returns false, with nothing appended, when the subscription has stopped fetching or is closed, or when `deadline`
@@ -42,6 +46,9 @@ public protocol Subscription: AnyObject, Sendable {
 }
 
 extension Subscription {
+    /// Not known.
+    public var lag: Int? { nil }
+
     /// Waits for deliveries without a deadline.
     public func pull(into batch: inout DeliveryBatch, upTo limit: Int) async throws -> Bool {
         try await pull(into: &batch, upTo: limit, until: nil)
@@ -81,4 +88,9 @@ public enum SubscriptionScope {
 public protocol SubscriptionWrapper: Subscription {
     /// The subscription behind it.
     var base: any Subscription { get }
+}
+
+extension SubscriptionWrapper {
+    /// That of the subscription behind it.
+    public var lag: Int? { base.lag }
 }

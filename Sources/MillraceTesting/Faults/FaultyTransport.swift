@@ -51,6 +51,9 @@ public final class FaultyTransport: Transport {
         FaultySubscription(try await base.subscribe(to: topic, options), injector: injector)
     }
 
+    /// Has the transport behind it tell one more observer.
+    public func attach(_ observer: any Observer & AnyObject) { base.attach(observer) }
+
     /// Prepares the transport behind it.
     public func prepare(topic: String, group: String?) async throws { try await base.prepare(topic: topic, group: group) }
 

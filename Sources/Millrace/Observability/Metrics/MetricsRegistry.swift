@@ -17,6 +17,7 @@ public final class MetricsRegistry: Sendable {
         var families: [String: InstrumentFamily] = [:]
         var collectors: [(id: Int, collect: @Sendable (inout MetricSamples) -> Void)] = []
         var nextID = 0
+        weak var transportMeter: TransportMeter?
     }
 
     private let state = Lock(State())
@@ -113,6 +114,16 @@ public final class MetricsRegistry: Sendable {
 
     private static func wrongKind(_ name: String) -> MillraceError {
         .invalidOption("name", name, bound: "that of no other kind of metric", of: "metric")
+    }
+
+    /// What counts the events of transports, the same for all who have it.
+    var transportMeter: TransportMeter {
+        state.withLock { state in
+            if let meter = state.transportMeter { return meter }
+            let meter = TransportMeter(self)
+            state.transportMeter = meter
+            return meter
+        }
     }
 
     // MARK: Collectors
