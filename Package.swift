@@ -17,13 +17,22 @@ let package = Package(
         .library(name: "Millrace", targets: ["Millrace"]),
         .library(name: "MillraceMemory", targets: ["MillraceMemory"]),
         .library(name: "MillraceTesting", targets: ["MillraceTesting"]),
+        .library(name: "MillraceHTTP", targets: ["MillraceHTTP"]),
         .executable(name: "quickstart", targets: ["quickstart"]),
+        .executable(name: "observed", targets: ["observed"]),
         .executable(name: "millrace-bench", targets: ["millrace-bench"]),
     ],
     targets: [
         .target(name: "Millrace", swiftSettings: strict),
         .target(name: "MillraceMemory", dependencies: ["Millrace"], swiftSettings: strict),
         .target(name: "MillraceTesting", dependencies: ["Millrace"], swiftSettings: strict),
+        .systemLibrary(
+            name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD", pkgConfig: "libmicrohttpd",
+            providers: [.apt(["libmicrohttpd-dev"]), .brew(["libmicrohttpd"])]),
+        .target(name: "MillraceHTTP", dependencies: ["Millrace", "CMicroHTTPD"], swiftSettings: strict),
+        .executableTarget(
+            name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
+            path: "Sources/Examples/observed", swiftSettings: strict),
         .executableTarget(
             name: "quickstart", dependencies: ["Millrace", "MillraceMemory"],
             path: "Sources/Examples/quickstart", swiftSettings: strict),
@@ -37,6 +46,9 @@ let package = Package(
             name: "MillraceTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], swiftSettings: strict),
         .testTarget(
             name: "MillraceMemoryTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceHTTPTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting", "MillraceHTTP"],
             swiftSettings: strict),
         .testTarget(name: "DocumentationTests", swiftSettings: strict),
     ]
