@@ -26,9 +26,9 @@ let package = Package(
         .target(name: "Millrace", swiftSettings: strict),
         .target(name: "MillraceMemory", dependencies: ["Millrace"], swiftSettings: strict),
         .target(name: "MillraceTesting", dependencies: ["Millrace"], swiftSettings: strict),
+        // Without `pkgConfig`: SwiftPM would warn everybody who does not have the library, needed or not.
         .systemLibrary(
-            name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD", pkgConfig: "libmicrohttpd",
-            providers: [.apt(["libmicrohttpd-dev"]), .brew(["libmicrohttpd"])]),
+            name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
         .target(name: "MillraceHTTP", dependencies: ["Millrace", "CMicroHTTPD"], swiftSettings: strict),
         .executableTarget(
             name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],

@@ -17,7 +17,8 @@ let router = try makeRouter(on: broker, metrics, endpoint)
 
 async let running: Void = router.run()
 try await router.waitUntilRunning()
-print("http://\(endpoint.host):\(endpoint.port)/metrics")
+// Standard error, because standard output keeps its lines for a while unless it is a terminal.
+ConsoleLog.writeToStandardError("http://\(endpoint.host):\(endpoint.port)/metrics")
 
 var number = 0
 while router.health.phase == .running {
