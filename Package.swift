@@ -18,6 +18,7 @@ let package = Package(
         .library(name: "MillraceMemory", targets: ["MillraceMemory"]),
         .library(name: "MillraceTesting", targets: ["MillraceTesting"]),
         .library(name: "MillraceHTTP", targets: ["MillraceHTTP"]),
+        .library(name: "MillraceOTLP", targets: ["MillraceOTLP"]),
         .executable(name: "quickstart", targets: ["quickstart"]),
         .executable(name: "observed", targets: ["observed"]),
         .executable(name: "millrace-bench", targets: ["millrace-bench"]),
@@ -30,6 +31,7 @@ let package = Package(
         .systemLibrary(
             name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
         .target(name: "MillraceHTTP", dependencies: ["Millrace", "CMicroHTTPD"], swiftSettings: strict),
+        .target(name: "MillraceOTLP", dependencies: ["Millrace"], swiftSettings: strict),
         .executableTarget(
             name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
             path: "Sources/Examples/observed", swiftSettings: strict),
@@ -49,6 +51,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "MillraceHTTPTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting", "MillraceHTTP"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceOTLPTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting", "MillraceOTLP"],
             swiftSettings: strict),
         .testTarget(name: "DocumentationTests", swiftSettings: strict),
     ]

@@ -25,6 +25,9 @@ public final class ManualClock: SchedulingClock {
     /// The calendar's time: the start plus how far the clock was moved.
     public var unixMilliseconds: Int64 { startUnixMilliseconds + now.nanoseconds / 1_000_000 }
 
+    /// The calendar's time to the nanosecond.
+    public var unixNanoseconds: Int64 { startUnixMilliseconds * 1_000_000 + now.nanoseconds }
+
     /// Keeps an action until the clock is moved to its time. One that is due already runs at once, on the caller's thread.
     public func schedule(at instant: ClockInstant, _ action: @escaping @Sendable () -> Void) -> ScheduledTimer {
         let (id, signals) = state.withLock { state -> (UInt64?, [Signal]) in

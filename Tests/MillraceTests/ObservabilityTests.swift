@@ -70,7 +70,7 @@ import Testing
             .publishFailed(handler: "h", topic: "t", error: Flaky()),
             .settlementIgnored(topic: "t", group: nil, count: 1, reason: .settledTwice),
             .leaseExpired(topic: "t", group: "g", position: Position(low: 1), attempt: 1),
-            .messagesDropped(topic: "t", count: 1, reason: "r"), .connected(transport: "t"),
+            .messagesDropped(topic: "t", count: 1, reason: "r"), .spansDropped(count: 1, reason: "r"), .connected(transport: "t"),
             .disconnected(transport: "t", error: Flaky()),
         ]
         let messages = events.map { Event(level: .info, kind: $0).message }

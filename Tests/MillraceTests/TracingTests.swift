@@ -58,7 +58,45 @@ import Testing
             #expect(attributes["messaging.destination.name"] == "a")
             #expect(attributes["messaging.operation.type"] == "process")
             #expect(attributes["messaging.consumer.group.name"] == "one")
+            #expect(attributes["millrace.attempt"] == 1)
+            #expect(spans[1].parent?.isRemote == true && spans[0].parent?.isRemote == false)
+            #expect(spans[1].status == .unset)
         }
+    }
+
+    @Test("Spans last as long as their work, to the nanosecond")
+    func spansAreTimed() async throws {
+        let exporter = InMemorySpanExporter()
+        let clock = ManualClock(startUnixMilliseconds: 1_000)
+        clock.advance(by: .nanoseconds(5))
+        try await Bench(clock: clock).run {
+            Tracing(exportingTo: exporter)
+        } handler: { message, _ in
+            clock.advance(by: .nanoseconds(7))
+            return [message]
+        } _: { out in
+            _ = try await out.next()
+        }
+        #expect(exporter.spans.map(\.start) == [1_000_000_012, 1_000_000_005])
+        #expect(exporter.spans.map(\.end) == [1_000_000_012, 1_000_000_012])
+    }
+
+    @Test("Traces that are not to go on begin anew, with a link, and sampled as they were", arguments: ["01", "00"])
+    func tracesBeginAnew(flags: String) async throws {
+        let exporter = InMemorySpanExporter()
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-\(flags)"
+        try await Bench().run([Message(text: "x", metadata: ["traceparent": parent])]) {
+            Tracing(exportingTo: exporter, continuesTraces: false)
+        } handler: { _, _ in
+            [Message(text: "z")]
+        } _: { out in
+            let passed = try await out.next().metadata["traceparent"] ?? ""
+            #expect(!passed.contains("0af7651916cd43dd8448eb211c80319c") && passed.hasSuffix(flags))
+        }
+        #expect(exporter.spans.count == (flags == "01" ? 2 : 0))
+        guard let process = exporter.spans.last else { return }
+        #expect(process.parent == nil)
+        #expect(process.links.map(\.traceParent) == [parent])
     }
 
     @Test func failuresAreRecorded() async throws {
@@ -108,18 +146,18 @@ import Testing
     @Test func spansAreLinesOfJSON() throws {
         let lines = Box<[String]>([])
         let exporter = JSONLinesSpanExporter { line in lines.update { $0.append(line) } }
-        let memory = InMemorySpanExporter()
-        _ = memory
         var span = Span(
             name: "process \"a\"", kind: .consumer, context: TraceContext(traceID: (1, 2), spanID: 3), parent: nil, start: 0,
-            attributes: [("k", "v\n")])
-        span.end = 1
+            attributes: [("k", "v\n"), ("n", 7), ("d", 0.5), ("x", .double(.infinity)), ("b", true)])
+        span.end = 1_000_000
+        span.status = .error("no")
         exporter.export(span)
         #expect(
             lines.value == [
                 #"{"name":"process \"a\"","kind":"consumer","traceId":"00000000000000010000000000000002","#
-                    + #""spanId":"0000000000000003","parentSpanId":null,"startTime":"1970-01-01T00:00:00.000Z","#
-                    + #""endTime":"1970-01-01T00:00:00.001Z","attributes":{"k":"v\n"},"links":[],"error":null}"#
+                    + #""spanId":"0000000000000003","parentSpanId":null,"startTime":"1970-01-01T00:00:00.000000000Z","#
+                    + #""endTime":"1970-01-01T00:00:00.001000000Z","#
+                    + #""attributes":{"k":"v\n","n":7,"d":0.5,"x":"inf","b":true},"links":[],"error":"no"}"#
             ])
     }
 }

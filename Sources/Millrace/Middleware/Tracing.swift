@@ -1,43 +1,53 @@
 /// Carries traces through the service, by W3C Trace Context, and records spans if there is somewhere to export them.
 ///
 /// For each message a span `process <topic>` of kind consumer is recorded, as a child of the span that the message carries
-/// in `traceparent` and linked to it. For each output a span `create <topic>` of kind producer is recorded, and its identity
-/// put into the output's `traceparent`. Names and attributes follow the OpenTelemetry semantic conventions for messaging
-/// (version 1.40). Without an exporter nothing is recorded, and `traceparent` and `tracestate` are passed on as they came.
+/// in `traceparent` and linked to it, so that a pipeline is one trace. For each output a span `create <topic>` of kind producer
+/// is recorded, and its identity put into the output's `traceparent`, unless the handler has done so. Names and attributes
+/// follow the OpenTelemetry semantic conventions for messaging (version 1.44), which ask for the link, and leave it to us
+/// whether it is the parent as well. Without an exporter nothing is recorded, and `traceparent` and `tracestate` are passed on as they came.
 ///
 /// `context.trace` is the current span: make it the parent of what a handler does elsewhere.
 public struct Tracing: StagedMiddleware {
     private let exporter: (any SpanExporter)?
     private let ids: RandomSource
+    private let continuesTraces: Bool
 
     /// Tracing.
     ///
     /// - Parameters:
     ///   - exporter: Where spans go; nil, the default, for passing contexts on only.
+    ///   - continuesTraces: Whether a message's span is a child of the span that the message carries. Defaults to true. Without
+    ///     it each message begins a trace of its own, with a link to the other one. Without an exporter traces always go on.
     ///   - ids: Where new trace and span ids come from.
-    public init(exportingTo exporter: (any SpanExporter)? = nil, ids: RandomSource = RandomSource()) {
+    public init(
+        exportingTo exporter: (any SpanExporter)? = nil, continuesTraces: Bool = true, ids: RandomSource = RandomSource()
+    ) {
         self.exporter = exporter
+        self.continuesTraces = continuesTraces
         self.ids = ids
     }
 
     /// Starts the span of the message.
     public func begin(_ message: Message, _ context: HandlerContext) {
-        let parent =
+        let origin =
             message.metadata.isEmpty
             ? nil
             : TraceContext(
                 traceParent: message.metadata[MetadataKey.traceParent], state: message.metadata[MetadataKey.traceState])
         guard exporter != nil else {
-            context.trace = parent
+            context.trace = origin
             return
         }
-        let trace = parent?.child(ids) ?? TraceContext.root(ids)
+        let parent = continuesTraces ? origin : nil
+        let trace = parent?.child(ids) ?? .root(ids, flags: origin?.flags ?? 1)
         context.trace = trace
         // Not sampled means: pass the context on, record nothing.
         guard trace.isSampled else { return }
         context.span = Span(
             name: "process \(context.topic)", kind: .consumer, context: trace, parent: parent,
-            start: context.clock.unixMilliseconds, attributes: attributes(message, context))
+            start: context.clock.unixNanoseconds, attributes: attributes(message, context),
+            links: origin.map { [$0] } ?? [])
+        context.spanBegunAt = context.clock.now
     }
 
     /// Gives each output a span of its own and ends the span of the message.
@@ -65,16 +75,14 @@ public struct Tracing: StagedMiddleware {
     ) -> TraceContext {
         let created = trace.child(ids)
         guard created.isSampled, let topic else { return created }
-        let now = context.clock.unixMilliseconds
-        var span = Span(
-            name: "create \(topic)", kind: .producer, context: created, parent: trace, start: now,
+        let span = Span(
+            name: "create \(topic)", kind: .producer, context: created, parent: trace, start: context.clock.unixNanoseconds,
             attributes: [
-                ("messaging.system", context.system), ("messaging.operation.name", "create"),
-                ("messaging.operation.type", "create"), ("messaging.destination.name", topic),
-                ("messaging.message.id", "\(output.id)"), ("messaging.message.body.size", "\(output.payload.count)"),
+                ("messaging.system", .string(context.system)), ("messaging.operation.name", "create"),
+                ("messaging.operation.type", "create"), ("messaging.destination.name", .string(topic)),
+                ("messaging.message.id", "\(output.id)"), ("messaging.message.body.size", .int(output.payload.count)),
+                ("millrace.handler", .string(context.handler)),
             ])
-        span.end = now
-        span.links = []
         exporter?.export(span)
         return created
     }
@@ -82,22 +90,23 @@ public struct Tracing: StagedMiddleware {
     private func end(_ context: HandlerContext, error: (any Error)?) {
         guard var span = context.span else { return }
         context.span = nil
-        span.end = context.clock.unixMilliseconds
+        // By the clock that does not jump.
+        span.end = span.start &+ context.spanBegunAt.duration(to: context.clock.now).nanosecondsClamped
         if let error {
-            span.error = "\(error)"
-            span.attributes.append(("error.type", "\(type(of: error))"))
+            span.status = .error("\(error)")
+            span.attributes.append(("error.type", .string(ErrorName.of(error))))
         }
         exporter?.export(span)
     }
 
-    private func attributes(_ message: Message, _ context: HandlerContext) -> [(String, String)] {
-        var attributes = [
-            ("messaging.system", context.system), ("messaging.operation.name", "process"),
-            ("messaging.operation.type", "process"), ("messaging.destination.name", context.topic),
-            ("messaging.message.id", "\(message.id)"), ("messaging.message.body.size", "\(message.payload.count)"),
-            ("millrace.handler", context.handler), ("millrace.attempt", "\(context.attempt)"),
+    private func attributes(_ message: Message, _ context: HandlerContext) -> [(String, SpanValue)] {
+        var attributes: [(String, SpanValue)] = [
+            ("messaging.system", .string(context.system)), ("messaging.operation.name", "process"),
+            ("messaging.operation.type", "process"), ("messaging.destination.name", .string(context.topic)),
+            ("messaging.message.id", "\(message.id)"), ("messaging.message.body.size", .int(message.payload.count)),
+            ("millrace.handler", .string(context.handler)), ("millrace.attempt", .int(context.attempt)),
         ]
-        if let group = context.group { attributes.append(("messaging.consumer.group.name", group)) }
+        if let group = context.group { attributes.append(("messaging.consumer.group.name", .string(group))) }
         return attributes
     }
 }

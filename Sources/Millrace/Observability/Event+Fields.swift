@@ -65,6 +65,8 @@ extension Event {
             )
         case .messagesDropped(let topic, let count, let reason):
             ("messages dropped", [("topic", topic), ("count", "\(count)"), ("reason", reason)])
+        case .spansDropped(let count, let reason):
+            ("spans dropped", [("count", "\(count)"), ("reason", reason)])
         case .connected(let transport): ("connected", [("transport", transport)])
         case .disconnected(let transport, let error):
             ("disconnected", [("transport", transport), ("error", "\(error)")])

@@ -67,6 +67,8 @@ public struct Event: Sendable {
         case leaseExpired(topic: String, group: String?, position: Position, attempt: Int)
         /// Messages were dropped, as the transport's configuration says.
         case messagesDropped(topic: String, count: Int, reason: String)
+        /// Spans were not exported: there were too many, or nobody took them.
+        case spansDropped(count: Int, reason: String)
         /// A connection to a broker is up.
         case connected(transport: String)
         /// A connection to a broker is lost; it will be tried again.

@@ -1,12 +1,12 @@
 /// JSON written by hand where only strings occur and an encoder would be in the way (RFC 8259).
-enum JSONText {
+package enum JSONText {
     /// An object of string values, in the order given.
     static func object(_ fields: [(String, String)]) -> String {
         "{" + fields.map { "\(string($0)):\(string($1))" }.joined(separator: ",") + "}"
     }
 
     /// A string in quotes, with everything escaped that has to be.
-    static func string(_ value: String) -> String {
+    package static func string(_ value: String) -> String {
         var text = "\""
         for scalar in value.unicodeScalars {
             switch scalar {

@@ -2,10 +2,26 @@
 public struct Span: Sendable {
     /// The role of a span among others, by OpenTelemetry.
     public enum Kind: String, Sendable {
+        /// Did something within the process.
+        case `internal`
+        /// Answered a request.
+        case server
+        /// Asked somebody else.
+        case client
         /// Made a message.
         case producer
         /// Handled a message.
         case consumer
+    }
+
+    /// How it ended.
+    public enum Status: Sendable, Hashable {
+        /// Nobody has said.
+        case unset
+        /// Well, as somebody has said who knows.
+        case ok
+        /// Badly, with what went wrong.
+        case error(String)
     }
 
     /// What was done to what: `process orders`.
@@ -16,20 +32,30 @@ public struct Span: Sendable {
     public let context: TraceContext
     /// The span that this one is part of; nil for the first of a trace.
     public let parent: TraceContext?
-    /// When it began, in milliseconds since 1970.
+    /// When it began, in nanoseconds since 1970.
     public let start: Int64
-    /// When it ended, in milliseconds since 1970.
+    /// When it ended, in nanoseconds since 1970; at its start unless set.
     public var end: Int64
     /// What is known of it, by the names of the semantic conventions.
-    public var attributes: [(String, String)]
+    public var attributes: [(String, SpanValue)]
     /// Spans that it has to do with: for a consumer, the one that made the message.
     public var links: [TraceContext]
-    /// What went wrong; nil if nothing did.
-    public var error: String?
+    /// How it ended. Unset at first.
+    public var status = Status.unset
 
-    init(
+    /// A span that has begun.
+    ///
+    /// - Parameters:
+    ///   - name: What is done to what, with few different values.
+    ///   - kind: The span's role.
+    ///   - context: The span's identity.
+    ///   - parent: The span that this one is part of; nil for the first of a trace.
+    ///   - start: When it began, in nanoseconds since 1970.
+    ///   - attributes: What is known of it.
+    ///   - links: Spans that it has to do with.
+    public init(
         name: String, kind: Kind, context: TraceContext, parent: TraceContext?, start: Int64,
-        attributes: [(String, String)]
+        attributes: [(String, SpanValue)] = [], links: [TraceContext] = []
     ) {
         self.name = name
         self.kind = kind
@@ -38,49 +64,46 @@ public struct Span: Sendable {
         self.start = start
         end = start
         self.attributes = attributes
-        links = parent.map { [$0] } ?? []
+        self.links = links
     }
+
+    /// What went wrong; nil if nothing did.
+    public var error: String? { if case .error(let text) = status { text } else { nil } }
 }
 
-/// Takes spans that have ended. Called on the path of a message: it must return quickly and not block.
-public protocol SpanExporter: Sendable {
-    /// Takes a span.
-    func export(_ span: Span)
+/// The value of a span's attribute.
+public enum SpanValue: Sendable, Hashable {
+    /// Text.
+    case string(String)
+    /// A whole number.
+    case int(Int)
+    /// A number.
+    case double(Double)
+    /// Yes or no.
+    case bool(Bool)
 }
 
-/// Keeps spans for tests.
-public final class InMemorySpanExporter: SpanExporter {
-    private let kept = Lock<[Span]>([])
-
-    /// An exporter without spans.
-    public init() {}
-
-    /// Keeps a span.
-    public func export(_ span: Span) { kept.withLock { $0.append(span) } }
-
-    /// The spans so far, in the order in which they ended.
-    public var spans: [Span] { kept.withLock { $0 } }
+extension SpanValue: ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+    ExpressibleByBooleanLiteral
+{
+    /// Text.
+    public init(stringLiteral value: String) { self = .string(value) }
+    /// A whole number.
+    public init(integerLiteral value: Int) { self = .int(value) }
+    /// A number.
+    public init(floatLiteral value: Double) { self = .double(value) }
+    /// Yes or no.
+    public init(booleanLiteral value: Bool) { self = .bool(value) }
 }
 
-/// Writes each span as a line of JSON.
-public struct JSONLinesSpanExporter: SpanExporter {
-    private let write: @Sendable (String) -> Void
-
-    /// An exporter that gives each line, without its line break, to `write`. Defaults to standard error.
-    public init(write: @escaping @Sendable (String) -> Void = ConsoleLog.writeToStandardError) { self.write = write }
-
-    /// Writes a span.
-    public func export(_ span: Span) {
-        let fields = [
-            ("name", JSONText.string(span.name)), ("kind", JSONText.string(span.kind.rawValue)),
-            ("traceId", JSONText.string(span.context.traceIDText)), ("spanId", JSONText.string(span.context.spanIDText)),
-            ("parentSpanId", span.parent.map { JSONText.string($0.spanIDText) } ?? "null"),
-            ("startTime", JSONText.string(Timestamp.text(unixMilliseconds: span.start))),
-            ("endTime", JSONText.string(Timestamp.text(unixMilliseconds: span.end))),
-            ("attributes", JSONText.object(span.attributes)),
-            ("links", "[" + span.links.map { JSONText.string($0.traceParent) }.joined(separator: ",") + "]"),
-            ("error", span.error.map(JSONText.string) ?? "null"),
-        ]
-        write("{" + fields.map { "\(JSONText.string($0)):\($1)" }.joined(separator: ",") + "}")
+extension SpanValue: CustomStringConvertible {
+    /// The value as text.
+    public var description: String {
+        switch self {
+        case .string(let value): value
+        case .int(let value): "\(value)"
+        case .double(let value): "\(value)"
+        case .bool(let value): "\(value)"
+        }
     }
 }

@@ -1,10 +1,20 @@
 /// Times as people and other machines read them.
 enum Timestamp {
     /// RFC 3339 in UTC with milliseconds: `2026-11-23T10:00:00.000Z`.
-    ///
-    /// The calendar arithmetic is Howard Hinnant's `civil_from_days` (chrono-Compatible Low-Level Date Algorithms).
     static func text(unixMilliseconds: Int64) -> String {
-        let (days, millisecondOfDay) = floorDivide(unixMilliseconds, by: 86_400_000)
+        let (seconds, milliseconds) = floorDivide(unixMilliseconds, by: 1_000)
+        return "\(date(unixSeconds: seconds)).\(padded(milliseconds, 3))Z"
+    }
+
+    /// The same with nanoseconds: `2026-11-23T10:00:00.000000000Z`.
+    static func text(unixNanoseconds: Int64) -> String {
+        let (seconds, nanoseconds) = floorDivide(unixNanoseconds, by: 1_000_000_000)
+        return "\(date(unixSeconds: seconds)).\(padded(nanoseconds, 9))Z"
+    }
+
+    /// The calendar arithmetic is Howard Hinnant's `civil_from_days` (chrono-Compatible Low-Level Date Algorithms).
+    private static func date(unixSeconds: Int64) -> String {
+        let (days, seconds) = floorDivide(unixSeconds, by: 86_400)
         let (era, dayOfEra) = floorDivide(days + 719_468, by: 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
         let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
@@ -13,10 +23,9 @@ enum Timestamp {
         let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
         let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
 
-        let seconds = millisecondOfDay / 1_000
         let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
         let time = "\(padded(seconds / 3_600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2))"
-        return "\(date)T\(time).\(padded(millisecondOfDay % 1_000, 3))Z"
+        return "\(date)T\(time)"
     }
 
     private static func floorDivide(_ value: Int64, by divisor: Int64) -> (quotient: Int64, remainder: Int64) {

@@ -8,13 +8,19 @@ public struct TraceContext: Sendable, Hashable {
     public let flags: UInt8
     /// What vendors let travel along, unchanged.
     public let state: String?
+    /// Whether it came from elsewhere, with a message. Makes no difference to equality.
+    public let isRemote: Bool
 
     /// A context from its parts. Ids of zero are invalid.
-    public init(traceID: (high: UInt64, low: UInt64), spanID: UInt64, flags: UInt8 = 1, state: String? = nil) {
+    public init(
+        traceID: (high: UInt64, low: UInt64), spanID: UInt64, flags: UInt8 = 1, state: String? = nil,
+        isRemote: Bool = false
+    ) {
         self.traceID = traceID
         self.spanID = spanID
         self.flags = flags
         self.state = state
+        self.isRemote = isRemote
     }
 
     /// A context from the values of `traceparent` and `tracestate`; nil when the first is absent or malformed, as the
@@ -28,12 +34,14 @@ public struct TraceContext: Sendable, Hashable {
             let span = Self.hex(parts[2], digits: 16), let flags = Self.hex(parts[3], digits: 2),
             high != 0 || low != 0, span != 0
         else { return nil }
-        self.init(traceID: (high, low), spanID: span, flags: UInt8(flags), state: state)
+        self.init(traceID: (high, low), spanID: span, flags: UInt8(flags), state: state, isRemote: true)
     }
 
     /// A new trace that is recorded.
-    public static func root(_ random: RandomSource) -> TraceContext {
-        TraceContext(traceID: (random.next(), random.next() | 1), spanID: random.next() | 1)
+    public static func root(_ random: RandomSource) -> TraceContext { root(random, flags: 1) }
+
+    static func root(_ random: RandomSource, flags: UInt8) -> TraceContext {
+        TraceContext(traceID: (random.next(), random.next() | 1), spanID: random.next() | 1, flags: flags)
     }
 
     /// A new span of the same trace.
@@ -52,7 +60,7 @@ public struct TraceContext: Sendable, Hashable {
     /// The value for `traceparent`.
     public var traceParent: String { "00-\(traceIDText)-\(spanIDText)-\(Self.text(UInt64(flags), 2))" }
 
-    /// Whether all parts are the same.
+    /// Whether all parts that travel are the same.
     public static func == (left: TraceContext, right: TraceContext) -> Bool {
         left.traceID == right.traceID && left.spanID == right.spanID && left.flags == right.flags
             && left.state == right.state

@@ -46,6 +46,8 @@ public final class HandlerContext {
     public private(set) var isAcknowledged = false
     let slot: WorkerSlot
     var span: Span?
+    /// When the span began.
+    var spanBegunAt = ClockInstant(nanoseconds: 0)
     /// When `Metrics` saw the message, in the clock's nanoseconds.
     var begunAt: Int64 = 0
     /// Who wants to know the message's outcome.

@@ -38,6 +38,9 @@ public protocol SchedulingClock: Sendable {
     /// Milliseconds since 1970-01-01 00:00 UTC, for records that people or other machines read.
     var unixMilliseconds: Int64 { get }
 
+    /// Nanoseconds since 1970-01-01 00:00 UTC, for traces. Defaults to the milliseconds.
+    var unixNanoseconds: Int64 { get }
+
     /// Runs `action` once at `instant`, or as soon as possible when that has passed, unless the timer is cancelled first.
     func schedule(at instant: ClockInstant, _ action: @escaping @Sendable () -> Void) -> ScheduledTimer
 }
@@ -45,6 +48,12 @@ public protocol SchedulingClock: Sendable {
 extension SchedulingClock {
     /// Without a cheaper source the coarse time is the exact time.
     public var coarseNow: ClockInstant { now }
+
+    /// Without a better source, the milliseconds.
+    public var unixNanoseconds: Int64 {
+        let (product, overflow) = unixMilliseconds.multipliedReportingOverflow(by: 1_000_000)
+        return overflow ? .max : product
+    }
 
     /// Runs `action` once after `delay`.
     @discardableResult

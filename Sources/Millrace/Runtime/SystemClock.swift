@@ -32,6 +32,9 @@ public final class SystemClock: SchedulingClock {
     /// Wall-clock time to about 4 milliseconds on Linux.
     public var unixMilliseconds: Int64 { Self.coarseUnixMilliseconds }
 
+    /// Wall-clock time as exact as the system has it.
+    public var unixNanoseconds: Int64 { Self.read(CLOCK_REALTIME) }
+
     static var coarseUnixMilliseconds: Int64 {
         #if os(Linux)
         read(CLOCK_REALTIME_COARSE) / 1_000_000
