@@ -43,11 +43,12 @@ public struct Tracing: StagedMiddleware {
         context.trace = trace
         // Not sampled means: pass the context on, record nothing.
         guard trace.isSampled else { return }
+        // In this order, so that no output seems to be made after the span has ended.
+        context.spanBegunAt = context.clock.now
         context.span = Span(
             name: "process \(context.topic)", kind: .consumer, context: trace, parent: parent,
             start: context.clock.unixNanoseconds, attributes: attributes(message, context),
             links: origin.map { [$0] } ?? [])
-        context.spanBegunAt = context.clock.now
     }
 
     /// Gives each output a span of its own and ends the span of the message.
