@@ -22,4 +22,24 @@ final class Box<Value: Sendable>: Sendable {
     func update<Result>(_ body: (inout Value) -> Result) -> Result { lock.withLock { body(&$0) } }
 }
 
+extension Box<Int> {
+    /// Adds 1 and returns the sum.
+    func increment() -> Int {
+        update { value in
+            value += 1
+            return value
+        }
+    }
+}
+
+extension Box<Bool> {
+    /// Makes it true and returns what it was.
+    func set() -> Bool {
+        update { value in
+            defer { value = true }
+            return value
+        }
+    }
+}
+
 struct Flaky: Error {}

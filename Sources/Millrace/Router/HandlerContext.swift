@@ -55,7 +55,10 @@ public final class HandlerContext {
     private let transportCanRetryLater: Bool
     private let subscription: any Subscription
     private let history: AttemptHistory
-    private var token = DeliveryToken(0)
+    /// By what the subscription knows the delivery.
+    private(set) var token = DeliveryToken(0)
+    /// Whether the count of attempts is that of this process and not the transport's.
+    private var isRecalled = false
     /// Whether there is more to reset than what each message sets.
     private(set) var isUsed = false
 
@@ -95,6 +98,7 @@ public final class HandlerContext {
 
     private func reset() {
         isUsed = false
+        isRecalled = false
         isAcknowledged = false
         outcomeActions.removeAll()
         hasTimedOut = false
@@ -105,9 +109,16 @@ public final class HandlerContext {
     /// Goes on counting where the delivery before this one stopped.
     private func recall(_ id: MessageID) {
         guard let entry = history.take(id) else { return }
+        isRecalled = true
         attempt = entry.attempts + 1
         firstFailedAt = entry.firstFailedAt
         isUsed = true
+    }
+
+    /// So many of the deliveries so far are not to count.
+    func excuse(_ count: Int, maximumAttempts: Int) {
+        if !isRecalled { attempt = max(1, deliveryAttempt - count) }
+        isExhausted = deliveryAttempt - count > maximumAttempts
     }
 
     /// Keeps the count of attempts while the transport has the message.

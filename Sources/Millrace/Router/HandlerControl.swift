@@ -20,6 +20,8 @@ public final class HandlerControl: Sendable {
     private let state = Lock(State())
     /// The most deliveries that a worker takes at once.
     private let limit = Atomic<Int>(.max)
+    /// What was sent back and is not to count as an attempt.
+    let excused = ExcusedDeliveries()
 
     init() {}
 

@@ -86,6 +86,7 @@ final class MessageWorker: Worker, @unchecked Sendable {
                 continue
             }
             context.begin(record, receivedAt: receivedAt, maximumAttempts: maximumAttempts)
+            if record.attempt > 1 { excuse(record) }
             do {
                 let outputs = try await chain.run(record.message, context)
                 state.outbox.add(outputs, of: record.token, at: index)
@@ -98,6 +99,13 @@ final class MessageWorker: Worker, @unchecked Sendable {
             if slot.isSpent { return }
             if state.outbox.isFull || slot.takeFlushRequest() { await state.outbox.flush(state.batch, slot: slot) }
         }
+    }
+
+    @inline(never)
+    private func excuse(_ record: DeliveryRecord) {
+        let excused = scope.control.excused.count(of: record.message.id)
+        guard excused > 0 else { return }
+        context.excuse(excused, maximumAttempts: maximumAttempts)
     }
 
     private func reportHandled(_ record: DeliveryRecord) {

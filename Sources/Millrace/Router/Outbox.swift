@@ -88,6 +88,11 @@ struct Outbox {
             }
         }
         scope.status.handled.add(inputs.count - failed.count, ordering: .relaxed)
+        if !scope.control.excused.isEmpty {
+            for index in inputs.indices where failed[index] == nil {
+                scope.control.excused.remove(batch.records[indices[index]].message.id)
+            }
+        }
         for (origin, action) in outcomeActions { await action(failed[origin].map(MessageOutcome.failed) ?? .accepted) }
         if let meter = scope.meter {
             let time = receivedAt.duration(to: scope.environment.clock.now)

@@ -66,8 +66,10 @@ struct WorkerScope: Sendable {
                     error: later.cause ?? later))
             return subscription.settle(record.token, .retry(after: later.delay))
         }
-        if error is Reject || record.attempt >= definition.options.maximumAttempts ?? .max {
+        let attempts = record.attempt - control.excused.count(of: record.message.id)
+        if error is Reject || attempts >= definition.options.maximumAttempts ?? .max {
             let reason = "\(error)"
+            control.excused.remove(record.message.id)
             observers.report(.error, .messageRejected(handler: handler, id: record.message.id, reason: reason))
             return subscription.settle(record.token, .reject(reason: reason))
         }
