@@ -74,3 +74,4 @@ extension PoisonQueue: ValidatedMiddleware {}
 extension FailurePolicy: ValidatedMiddleware {}
 extension Timeout: ValidatedMiddleware {}
 extension Throttle: ValidatedMiddleware {}
+extension CircuitBreaker: ValidatedMiddleware {}

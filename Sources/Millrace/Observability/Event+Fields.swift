@@ -51,6 +51,10 @@ extension Event {
             ("message failed, dropped", [("handler", handler), ("id", "\(id)"), ("error", "\(error)")])
         case .messageReplayed(let id, let topic, let group):
             ("message replayed", [("id", "\(id)"), ("topic", topic), ("group", group ?? "")])
+        case .circuitOpened(let handler, let delay, let error):
+            ("circuit opened", [("handler", handler), ("probeAfter", "\(delay)"), ("error", "\(error)")])
+        case .circuitHalfOpened(let handler): ("circuit half open", [("handler", handler)])
+        case .circuitClosed(let handler): ("circuit closed", [("handler", handler)])
         case .publishFailed(let handler, let topic, let error):
             ("outputs not accepted", [("handler", handler), ("topic", topic), ("error", "\(error)")])
         case .settlementIgnored(let topic, let group, let count, let reason):

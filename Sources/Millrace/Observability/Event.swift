@@ -59,6 +59,12 @@ public struct Event: Sendable {
         case messageDropped(handler: String, id: MessageID, error: any Error)
         /// A message was brought back from a poison topic.
         case messageReplayed(id: MessageID, topic: String, group: String?)
+        /// What a handler needs is away: it fetches nothing for a while, and is then tried with single messages.
+        case circuitOpened(handler: String, probeAfter: Duration, error: any Error)
+        /// A handler whose circuit was open is tried with single messages.
+        case circuitHalfOpened(handler: String)
+        /// A handler whose circuit was open works again.
+        case circuitClosed(handler: String)
         /// A handler's outputs were not accepted; their inputs are tried again.
         case publishFailed(handler: String, topic: String, error: any Error)
         /// Deliveries were settled that were not the subscriber's to settle any more.
