@@ -75,3 +75,4 @@ extension FailurePolicy: ValidatedMiddleware {}
 extension Timeout: ValidatedMiddleware {}
 extension Throttle: ValidatedMiddleware {}
 extension CircuitBreaker: ValidatedMiddleware {}
+extension ConcurrencyLimit: ValidatedMiddleware {}
