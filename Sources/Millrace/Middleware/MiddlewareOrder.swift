@@ -76,3 +76,4 @@ extension Timeout: ValidatedMiddleware {}
 extension Throttle: ValidatedMiddleware {}
 extension CircuitBreaker: ValidatedMiddleware {}
 extension ConcurrencyLimit: ValidatedMiddleware {}
+extension RateLimit: ValidatedMiddleware {}

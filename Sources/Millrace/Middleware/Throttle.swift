@@ -67,6 +67,11 @@ final class TokenBucket: Sendable {
         }
     }
 
+    /// Whether all tokens are back, so that the bucket is like a new one.
+    func isFull(at now: ClockInstant) -> Bool {
+        due.withLock { due in due.map { $0 <= now.nanoseconds - interval * Int64(burst - 1) } ?? true }
+    }
+
     /// Gives back a token that was not used.
     func putBack() { due.withLock { due in due = due.map { $0 - interval } } }
 }
