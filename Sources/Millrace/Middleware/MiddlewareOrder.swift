@@ -77,3 +77,4 @@ extension Throttle: ValidatedMiddleware {}
 extension CircuitBreaker: ValidatedMiddleware {}
 extension ConcurrencyLimit: ValidatedMiddleware {}
 extension RateLimit: ValidatedMiddleware {}
+extension Deduplicate: ValidatedMiddleware {}

@@ -51,6 +51,8 @@ extension Event {
             ("message failed, dropped", [("handler", handler), ("id", "\(id)"), ("error", "\(error)")])
         case .messageReplayed(let id, let topic, let group):
             ("message replayed", [("id", "\(id)"), ("topic", topic), ("group", group ?? "")])
+        case .duplicateSkipped(let handler, let id, let key):
+            ("duplicate skipped", [("handler", handler), ("id", "\(id)"), ("key", key)])
         case .circuitOpened(let handler, let delay, let error):
             ("circuit opened", [("handler", handler), ("probeAfter", "\(delay)"), ("error", "\(error)")])
         case .circuitHalfOpened(let handler): ("circuit half open", [("handler", handler)])

@@ -59,6 +59,8 @@ public struct Event: Sendable {
         case messageDropped(handler: String, id: MessageID, error: any Error)
         /// A message was brought back from a poison topic.
         case messageReplayed(id: MessageID, topic: String, group: String?)
+        /// A message was acknowledged without being handled, because the same one has been handled before.
+        case duplicateSkipped(handler: String, id: MessageID, key: String)
         /// What a handler needs is away: it fetches nothing for a while, and is then tried with single messages.
         case circuitOpened(handler: String, probeAfter: Duration, error: any Error)
         /// A handler whose circuit was open is tried with single messages.
