@@ -78,3 +78,4 @@ extension CircuitBreaker: ValidatedMiddleware {}
 extension ConcurrencyLimit: ValidatedMiddleware {}
 extension RateLimit: ValidatedMiddleware {}
 extension Deduplicate: ValidatedMiddleware {}
+extension DelayOnError: ValidatedMiddleware {}
