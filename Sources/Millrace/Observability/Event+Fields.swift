@@ -53,6 +53,8 @@ extension Event {
             ("message replayed", [("id", "\(id)"), ("topic", topic), ("group", group ?? "")])
         case .duplicateSkipped(let handler, let id, let key):
             ("duplicate skipped", [("handler", handler), ("id", "\(id)"), ("key", key)])
+        case .errorIgnored(let handler, let id, let error):
+            ("error ignored", [("handler", handler), ("id", "\(id)"), ("error", "\(error)")])
         case .circuitOpened(let handler, let delay, let error):
             ("circuit opened", [("handler", handler), ("probeAfter", "\(delay)"), ("error", "\(error)")])
         case .circuitHalfOpened(let handler): ("circuit half open", [("handler", handler)])

@@ -61,6 +61,8 @@ public struct Event: Sendable {
         case messageReplayed(id: MessageID, topic: String, group: String?)
         /// A message was acknowledged without being handled, because the same one has been handled before.
         case duplicateSkipped(handler: String, id: MessageID, key: String)
+        /// A message failed with an error that is to be ignored, and was acknowledged.
+        case errorIgnored(handler: String, id: MessageID, error: any Error)
         /// What a handler needs is away: it fetches nothing for a while, and is then tried with single messages.
         case circuitOpened(handler: String, probeAfter: Duration, error: any Error)
         /// A handler whose circuit was open is tried with single messages.
