@@ -79,3 +79,4 @@ extension ConcurrencyLimit: ValidatedMiddleware {}
 extension RateLimit: ValidatedMiddleware {}
 extension Deduplicate: ValidatedMiddleware {}
 extension DelayOnError: ValidatedMiddleware {}
+extension RandomFail: ValidatedMiddleware {}
