@@ -80,3 +80,4 @@ extension RateLimit: ValidatedMiddleware {}
 extension Deduplicate: ValidatedMiddleware {}
 extension DelayOnError: ValidatedMiddleware {}
 extension RandomFail: ValidatedMiddleware {}
+extension Logging: ValidatedMiddleware {}
