@@ -16,6 +16,7 @@ let package = Package(
     products: [
         .library(name: "Millrace", targets: ["Millrace"]),
         .library(name: "MillraceMemory", targets: ["MillraceMemory"]),
+        .library(name: "MillraceCompression", targets: ["MillraceCompression"]),
         .library(name: "MillraceTesting", targets: ["MillraceTesting"]),
         .library(name: "MillraceHTTP", targets: ["MillraceHTTP"]),
         .library(name: "MillraceOTLP", targets: ["MillraceOTLP"]),
@@ -26,6 +27,9 @@ let package = Package(
     targets: [
         .target(name: "Millrace", swiftSettings: strict),
         .target(name: "MillraceMemory", dependencies: ["Millrace"], swiftSettings: strict),
+        .systemLibrary(
+            name: "CZlib", path: "Sources/CLibraries/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "MillraceCompression", dependencies: ["Millrace", "CZlib"], swiftSettings: strict),
         .target(name: "MillraceTesting", dependencies: ["Millrace"], swiftSettings: strict),
         // Without `pkgConfig`: SwiftPM would warn everybody who does not have the library, needed or not.
         .systemLibrary(
@@ -42,7 +46,8 @@ let package = Package(
             name: "millrace-bench", dependencies: ["Millrace", "MillraceMemory"], path: "Sources/MillraceBench",
             swiftSettings: strict),
         .target(
-            name: "DocumentationExamples", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"],
+            name: "DocumentationExamples",
+            dependencies: ["Millrace", "MillraceMemory", "MillraceCompression", "MillraceTesting"],
             path: "Sources/Examples/documentation", swiftSettings: strict),
         .testTarget(
             name: "MillraceTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], swiftSettings: strict),
@@ -55,6 +60,8 @@ let package = Package(
         .testTarget(
             name: "MillraceOTLPTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting", "MillraceOTLP"],
             swiftSettings: strict),
+            name: "MillraceCompressionTests",
+            dependencies: ["Millrace", "MillraceMemory", "MillraceCompression", "MillraceTesting"], swiftSettings: strict),
         .testTarget(name: "DocumentationTests", swiftSettings: strict),
     ]
 )

@@ -81,3 +81,4 @@ extension Deduplicate: ValidatedMiddleware {}
 extension DelayOnError: ValidatedMiddleware {}
 extension RandomFail: ValidatedMiddleware {}
 extension Logging: ValidatedMiddleware {}
+extension Transform: ValidatedMiddleware {}
