@@ -17,34 +17,39 @@ let package = Package(
         .library(name: "Millrace", targets: ["Millrace"]),
         .library(name: "MillraceMemory", targets: ["MillraceMemory"]),
         .library(name: "MillraceCompression", targets: ["MillraceCompression"]),
-        .library(name: "MillraceTesting", targets: ["MillraceTesting"]),
         .library(name: "MillraceHTTP", targets: ["MillraceHTTP"]),
         .library(name: "MillraceOTLP", targets: ["MillraceOTLP"]),
+        .library(name: "MillraceTesting", targets: ["MillraceTesting"]),
         .executable(name: "quickstart", targets: ["quickstart"]),
         .executable(name: "observed", targets: ["observed"]),
         .executable(name: "millrace-bench", targets: ["millrace-bench"]),
     ],
     targets: [
-        .target(name: "Millrace", swiftSettings: strict),
-        .target(name: "MillraceMemory", dependencies: ["Millrace"], swiftSettings: strict),
-        .systemLibrary(
-            name: "CZlib", path: "Sources/CLibraries/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .target(name: "MillraceCompression", dependencies: ["Millrace", "CZlib"], swiftSettings: strict),
-        .target(name: "MillraceTesting", dependencies: ["Millrace"], swiftSettings: strict),
-        // Without `pkgConfig`: SwiftPM would warn everybody who does not have the library, needed or not.
+        // C libraries. Without `pkgConfig`: SwiftPM would warn everybody who does not have the library, needed or not.
         .systemLibrary(
             name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
+        .systemLibrary(name: "CZlib", path: "Sources/CLibraries/CZlib", providers: [.apt(["zlib1g-dev"])]),
+
+        // The core, the transports, and what is built on the core.
+        .target(name: "Millrace", swiftSettings: strict),
+        .target(name: "MillraceMemory", dependencies: ["Millrace"], swiftSettings: strict),
+        .target(name: "MillraceCompression", dependencies: ["Millrace", "CZlib"], swiftSettings: strict),
         .target(name: "MillraceHTTP", dependencies: ["Millrace", "CMicroHTTPD"], swiftSettings: strict),
         .target(name: "MillraceOTLP", dependencies: ["Millrace"], swiftSettings: strict),
-        .executableTarget(
-            name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
-            path: "Sources/Examples/observed", swiftSettings: strict),
+        .target(name: "MillraceTesting", dependencies: ["Millrace"], swiftSettings: strict),
+
+        // Programs.
         .executableTarget(
             name: "quickstart", dependencies: ["Millrace", "MillraceMemory"],
             path: "Sources/Examples/quickstart", swiftSettings: strict),
         .executableTarget(
+            name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
+            path: "Sources/Examples/observed", swiftSettings: strict),
+        .executableTarget(
             name: "millrace-bench", dependencies: ["Millrace", "MillraceMemory"], path: "Sources/MillraceBench",
             swiftSettings: strict),
+
+        // Tests, and the code that the documents show.
         .target(
             name: "DocumentationExamples",
             dependencies: ["Millrace", "MillraceMemory", "MillraceCompression", "MillraceTesting"],
@@ -55,13 +60,14 @@ let package = Package(
             name: "MillraceMemoryTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"],
             swiftSettings: strict),
         .testTarget(
+            name: "MillraceCompressionTests",
+            dependencies: ["Millrace", "MillraceMemory", "MillraceCompression", "MillraceTesting"], swiftSettings: strict),
+        .testTarget(
             name: "MillraceHTTPTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting", "MillraceHTTP"],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceOTLPTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting", "MillraceOTLP"],
             swiftSettings: strict),
-            name: "MillraceCompressionTests",
-            dependencies: ["Millrace", "MillraceMemory", "MillraceCompression", "MillraceTesting"], swiftSettings: strict),
         .testTarget(name: "DocumentationTests", swiftSettings: strict),
     ]
 )

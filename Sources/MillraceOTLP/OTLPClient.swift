@@ -23,7 +23,7 @@ final class OTLPClient: NSObject, URLSessionDataDelegate, Sendable {
     init(url: URL, headers: [String: String], timeout: Duration) {
         var request = URLRequest(url: url)
         request.httpMethod = "POST"
-        request.timeoutInterval = timeout.inSeconds
+        request.timeoutInterval = timeout / .seconds(1)
         request.httpShouldHandleCookies = false
         for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
