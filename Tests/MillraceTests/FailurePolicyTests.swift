@@ -41,7 +41,7 @@ import Testing
             throw MillraceError(.connectionFailed, "", underlying: Declined(), isRetriable: true)
         } _: { _ in
             let letter = try await declined.next()
-            #expect(letter.metadata[MetadataKey.poisonErrorType] == "MillraceError")
+            #expect(letter.metadata[MetadataKey.poisonErrorType] == "MillraceError.connectionFailed")
         }
     }
 

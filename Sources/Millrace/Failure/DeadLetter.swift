@@ -31,7 +31,7 @@ public struct DeadLetter: Sendable {
         let now = context.clock.unixMilliseconds
         self.message = message
         reason = Self.shortened("\(error)")
-        errorType = "\(type(of: error))"
+        errorType = ErrorName.of(error)
         topic = context.topic
         handler = context.handler
         group = context.group

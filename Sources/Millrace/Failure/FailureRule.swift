@@ -8,7 +8,7 @@ public struct FailureRule: Sendable {
 
     /// For errors of a type, also where they stand behind a ``MillraceError``.
     public static func on<Failure: Error>(_ type: Failure.Type, _ actions: FailureAction...) -> FailureRule {
-        FailureRule(matches: { $0.contains(type) }, actions: actions)
+        FailureRule(matches: { error in error.hasInChain { $0 is Failure } }, actions: actions)
     }
 
     /// For errors that `predicate` says yes to.
@@ -24,20 +24,5 @@ public struct FailureRule: Sendable {
     /// For all errors. Put it last.
     public static func otherwise(_ actions: FailureAction...) -> FailureRule {
         FailureRule(matches: { _ in true }, actions: actions)
-    }
-}
-
-extension Error {
-    /// Whether another attempt can't help, by what the error says of itself.
-    var isFinal: Bool { self is Reject || (self as? MillraceError)?.isRetriable == false }
-
-    /// Whether this error is of a type, or one behind it is.
-    func contains<Failure: Error>(_ type: Failure.Type) -> Bool {
-        var error: (any Error)? = self
-        while let current = error {
-            if current is Failure { return true }
-            error = (current as? MillraceError)?.underlying
-        }
-        return false
     }
 }

@@ -88,11 +88,8 @@ public struct CircuitBreaker: StagedMiddleware {
         let machine = CircuitMachine(
             window: window, minimumCount: minimumCount, failureShare: failureShare, patience: patience, probes: probes)
         copy.circuit = Circuit(handler, machine: machine, openFor: openFor, onStateChange: onStateChange)
-        copy.control = handler.control
         return copy
     }
-
-    private var control: HandlerControl?
 
     /// Hands the message back unless the circuit lets it through.
     @inline(__always)
@@ -125,17 +122,19 @@ public struct CircuitBreaker: StagedMiddleware {
         case .handBack: throw later ?? HandedBack(reason: "the circuit is open")
         case .hold(let failures):
             guard context.canRetryLater else { throw error }
-            throw held(message, for: holdFor.delay(after: failures, random: context.random), because: cause)
+            throw held(message, context, for: holdFor.delay(after: failures, random: context.random), because: cause)
         case .stepAside(let turns):
             guard context.canRetryLater else { throw HandedBack(reason: "the circuit is open") }
             // A quarter more, so that it comes after the next probe has been chosen.
             let delay = probeDelay * turns + probeDelay / 4
-            throw held(message, for: max(delay, later?.delay ?? .zero), because: cause)
+            throw held(message, context, for: max(delay, later?.delay ?? .zero), because: cause)
         }
     }
 
-    private func held(_ message: Message, for delay: Duration, because cause: any Error) -> RetryLater {
-        control?.excused.add(message.id)
+    private func held(
+        _ message: Message, _ context: HandlerContext, for delay: Duration, because cause: any Error
+    ) -> RetryLater {
+        context.excuseDelivery(of: message)
         return RetryLater(after: delay, because: cause)
     }
 

@@ -38,7 +38,6 @@ public struct Deduplicate: Middleware {
     private let scope: Scope
     private let store: any DeduplicationStore
     private var pending = PendingReservations()
-    private var control: HandlerControl?
 
     /// Deduplication.
     ///
@@ -69,7 +68,6 @@ public struct Deduplicate: Middleware {
     /// A copy that knows the handler, with the same store.
     public func attached(to handler: HandlerInfo) throws -> any Middleware {
         var copy = self
-        copy.control = handler.control
         copy.pending = PendingReservations()
         return copy
     }
@@ -118,7 +116,7 @@ public struct Deduplicate: Middleware {
                     try await context.clock.sleep(for: retryAfter)
                     continue
                 }
-                control?.excused.add(message.id)
+                context.excuseDelivery(of: message)
                 throw RetryLater(after: retryAfter)
             }
         }

@@ -36,19 +36,10 @@ public struct IgnoreErrors: StagedMiddleware {
     public func recover(
         from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
     ) async throws -> Outputs {
-        guard !error.asksForAnotherDelivery, isIgnored(error) else { throw error }
+        guard !error.asksForAnotherDelivery, error.hasInChain(matches) else { throw error }
         context.observers.report(
             level, .errorIgnored(handler: context.handler, id: message.id, error: error))
         return Outputs()
-    }
-
-    private func isIgnored(_ error: any Error) -> Bool {
-        var current: (any Error)? = error
-        while let candidate = current {
-            if matches(candidate) { return true }
-            current = (candidate as? MillraceError)?.underlying
-        }
-        return false
     }
 
     private static func matches<Wanted: Error>(_ error: any Error, _ type: Wanted.Type) -> Bool { error is Wanted }

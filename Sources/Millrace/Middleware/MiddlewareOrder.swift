@@ -10,7 +10,8 @@ enum MiddlewareOrder {
 
     /// The order that works, the outermost first. What is not listed may stand anywhere.
     private static let order: [any Middleware.Type] = [
-        PoisonQueue.self, FailurePolicy.self, Retry.self, Timeout.self,
+        PoisonQueue.self, FailurePolicy.self, DelayOnError.self, CircuitBreaker.self, Retry.self, Deduplicate.self,
+        InstantAck.self, Timeout.self,
     ]
 
     private static let rules = [
@@ -18,11 +19,38 @@ enum MiddlewareOrder {
             outer: PoisonQueue.self, inner: Retry.self,
             problem: "PoisonQueue stands inside of Retry, so it would take the message at its first failure"),
         Rule(
+            outer: PoisonQueue.self, inner: FailurePolicy.self,
+            problem: "PoisonQueue stands inside of FailurePolicy, so it would take the message before any rule is read"),
+        Rule(
+            outer: PoisonQueue.self, inner: CircuitBreaker.self,
+            problem: "PoisonQueue stands inside of CircuitBreaker, so it would take the failures that tell of an outage"),
+        Rule(
+            outer: PoisonQueue.self, inner: DelayOnError.self,
+            problem: "PoisonQueue stands inside of DelayOnError, so it would take the message before it is delayed"),
+        Rule(
+            outer: PoisonQueue.self, inner: Deduplicate.self,
+            problem: "PoisonQueue stands inside of Deduplicate, so a poisoned message that is replayed would be taken for a copy"),
+        Rule(
             outer: FailurePolicy.self, inner: Retry.self,
             problem: "FailurePolicy stands inside of Retry, so it would settle the message at its first failure"),
         Rule(
-            outer: PoisonQueue.self, inner: FailurePolicy.self,
-            problem: "PoisonQueue stands inside of FailurePolicy, so it would take the message before any rule is read"),
+            outer: FailurePolicy.self, inner: CircuitBreaker.self,
+            problem: "FailurePolicy stands inside of CircuitBreaker, so it would take the failures that tell of an outage"),
+        Rule(
+            outer: FailurePolicy.self, inner: Deduplicate.self,
+            problem: "FailurePolicy stands inside of Deduplicate, so a dead letter that is replayed would be taken for a copy"),
+        Rule(
+            outer: CircuitBreaker.self, inner: Retry.self,
+            problem: "CircuitBreaker stands inside of Retry, so it would hold back what Retry is to repeat"),
+        Rule(
+            outer: CircuitBreaker.self, inner: InstantAck.self,
+            problem: "InstantAck stands outside of CircuitBreaker, so what an open circuit sends back would be lost"),
+        Rule(
+            outer: Deduplicate.self, inner: InstantAck.self,
+            problem: "InstantAck stands outside of Deduplicate, so a copy of a message that fails later would be lost"),
+        Rule(
+            outer: DelayOnError.self, inner: Retry.self,
+            problem: "DelayOnError stands inside of Retry, so Retry would never see a failure"),
         Rule(
             outer: Retry.self, inner: Timeout.self,
             problem: "Timeout stands outside of Retry, so all attempts would share one deadline"),

@@ -14,7 +14,6 @@ public struct RateLimit: Middleware {
     private let maximumKeys: Int
     private let key: @Sendable (Message) -> String?
     private let buckets: TokenBuckets
-    private var control: HandlerControl?
 
     /// A limit.
     ///
@@ -41,13 +40,6 @@ public struct RateLimit: Middleware {
             maximumKeys: max(1, maximumKeys))
     }
 
-    /// A copy that knows the handler, with the same buckets.
-    public func attached(to handler: HandlerInfo) throws -> any Middleware {
-        var copy = self
-        copy.control = handler.control
-        return copy
-    }
-
     /// Waits for a token, here or in the transport, then handles the message.
     public func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
         guard let key = key(message) else { return try await next(message, context) }
@@ -63,7 +55,7 @@ public struct RateLimit: Middleware {
                 throw error
             }
         case .later(let delay):
-            control?.excused.add(message.id)
+            context.excuseDelivery(of: message)
             throw RetryLater(after: delay)
         }
         return try await next(message, context)

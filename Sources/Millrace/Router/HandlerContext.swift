@@ -55,10 +55,12 @@ public final class HandlerContext {
     private let transportCanRetryLater: Bool
     private let subscription: any Subscription
     private let history: AttemptHistory
+    private let excused: ExcusedDeliveries
     /// By what the subscription knows the delivery.
     private(set) var token = DeliveryToken(0)
     /// Whether the count of attempts is that of this process and not the transport's.
     private var isRecalled = false
+    private var recalledAttempts = 0
     /// Whether there is more to reset than what each message sets.
     private(set) var isUsed = false
 
@@ -80,6 +82,7 @@ public final class HandlerContext {
         observers = environment.observers
         subscription = scope.subscription
         history = scope.history
+        excused = scope.control.excused
         self.slot = slot
     }
 
@@ -110,9 +113,17 @@ public final class HandlerContext {
     private func recall(_ id: MessageID) {
         guard let entry = history.take(id) else { return }
         isRecalled = true
+        recalledAttempts = entry.attempts
         attempt = entry.attempts + 1
         firstFailedAt = entry.firstFailedAt
         isUsed = true
+    }
+
+    /// The message goes back through no fault of its own: this delivery, with all that was tried in it, is not to count.
+    func excuseDelivery(of message: Message) {
+        excused.add(message.id)
+        guard isRecalled else { return }
+        history.note(message.id, AttemptHistory.Entry(attempts: recalledAttempts, firstFailedAt: firstFailedAt))
     }
 
     /// So many of the deliveries so far are not to count.
