@@ -317,6 +317,23 @@ import Testing
         #expect(verdicts.count == 7)
     }
 
+    @Test("In a single lane an outage costs the first message, and the second opens the circuit")
+    func singleLane() {
+        var machine = CircuitMachine(
+            window: .seconds(10), minimumCount: 10, failureShare: 0.5, patience: 3, probes: 1)
+        let worker = ObjectIdentifier(Flaky.self as AnyObject)
+        var now = ClockInstant(nanoseconds: 0)
+        func verdicts(_ id: MessageID) -> [CircuitMachine.Verdict] {
+            (0..<4).map { _ in
+                now = now.advanced(by: .seconds(1))
+                return machine.failed(id, worker, at: now).0
+            }
+        }
+        #expect(verdicts("1") == [.hold(1), .hold(2), .hold(3), .outward])
+        #expect(verdicts("2") == [.hold(1), .hold(2), .hold(3), .handBack])
+        #expect(machine.phase == .open)
+    }
+
     @Test("The window forgets what is older, a tenth at a time")
     func window() {
         var window = RollingWindow(.seconds(10))
