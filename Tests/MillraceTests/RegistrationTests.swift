@@ -99,6 +99,33 @@ import Testing
         #expect(deadline?.message.hasSuffix("what works is Retry > Timeout") == true)
     }
 
+    /// Pairs that can't work, the outer one first.
+    private static func wrongPairs() throws -> [[any Middleware]] {
+        let broker = try quietBroker()
+        let poison = PoisonQueue("poison", on: broker)
+        let policy = FailurePolicy(.otherwise(.drop))
+        let transform = Transform(name: "t", decoding: { $0 }, encoding: { $0 })
+        return [
+            [Retry(), poison], [policy, poison], [CircuitBreaker(), poison], [DelayOnError(), poison],
+            [Deduplicate(), poison], [Timeout(.seconds(1)), poison], [transform, poison],
+            [Retry(), policy], [CircuitBreaker(), policy], [Deduplicate(), policy], [Timeout(.seconds(1)), policy],
+            [transform, policy], [Retry(), CircuitBreaker()], [Retry(), DelayOnError()], [InstantAck(), CircuitBreaker()],
+            [InstantAck(), Deduplicate()], [InstantAck(), DelayOnError()], [Timeout(.seconds(1)), Retry()],
+        ]
+    }
+
+    @Test("Each pair that can't work is refused with a reason, and works the other way round")
+    func pairsThatCannotWork() throws {
+        for pair in try Self.wrongPairs() {
+            let names = pair.map(\.name)
+            let error = try refusal { pair }
+            #expect(error?.code == .invalidMiddlewareOrder, "\(names)")
+            #expect(error?.message.hasSuffix("what works is \(names[1]) > \(names[0])") == true, "\(names)")
+            try Router(.quiet) { Array(pair.reversed()) }.consume("audit", from: "in", on: try quietBroker()) { _, _ in }
+        }
+        #expect(try refusal { [CircuitBreaker(), CircuitBreaker()] }?.message.contains("two CircuitBreakers") == true)
+    }
+
     @Test func orderAcrossRouterAndHandler() throws {
         let broker = try quietBroker()
         let error = try refusal(.init(middleware: { PoisonQueue("poison", on: broker) })) { Retry() }

@@ -11,7 +11,7 @@ enum MiddlewareOrder {
     /// The order that works, the outermost first. What is not listed may stand anywhere.
     private static let order: [any Middleware.Type] = [
         PoisonQueue.self, FailurePolicy.self, DelayOnError.self, CircuitBreaker.self, Retry.self, Deduplicate.self,
-        InstantAck.self, Timeout.self,
+        InstantAck.self, Timeout.self, Transform.self,
     ]
 
     private static let rules = [
@@ -43,6 +43,15 @@ enum MiddlewareOrder {
             outer: CircuitBreaker.self, inner: Retry.self,
             problem: "CircuitBreaker stands inside of Retry, so it would hold back what Retry is to repeat"),
         Rule(
+            outer: PoisonQueue.self, inner: Transform.self,
+            problem: "PoisonQueue stands inside of Transform, so the poison topic would get changed bytes"),
+        Rule(
+            outer: FailurePolicy.self, inner: Transform.self,
+            problem: "FailurePolicy stands inside of Transform, so a dead letter would have changed bytes"),
+        Rule(
+            outer: DelayOnError.self, inner: InstantAck.self,
+            problem: "InstantAck stands outside of DelayOnError, so there would be nothing left to bring back"),
+        Rule(
             outer: CircuitBreaker.self, inner: InstantAck.self,
             problem: "InstantAck stands outside of CircuitBreaker, so what an open circuit sends back would be lost"),
         Rule(
@@ -66,6 +75,12 @@ enum MiddlewareOrder {
     static func check(_ layers: [any Middleware], of handler: String) throws {
         for layer in layers { try (layer as? any ValidatedMiddleware)?.validate(for: handler) }
         let types = layers.map { ObjectIdentifier(type(of: $0)) }
+        guard types.count(where: { $0 == ObjectIdentifier(CircuitBreaker.self) }) < 2 else {
+            throw MillraceError(
+                .invalidMiddlewareOrder,
+                "handler '\(handler)': there are two CircuitBreakers, which would pause and resume the same fetching. It is "
+                    + "\(list(layers)); what works is one of them", isRetriable: false)
+        }
         for rule in rules {
             guard let inner = types.firstIndex(of: ObjectIdentifier(rule.inner)),
                 let outer = types.lastIndex(of: ObjectIdentifier(rule.outer)), inner < outer
