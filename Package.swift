@@ -52,7 +52,9 @@ let package = Package(
         // Tests, and the code that the documents show.
         .target(
             name: "DocumentationExamples",
-            dependencies: ["Millrace", "MillraceMemory", "MillraceCompression", "MillraceTesting"],
+            dependencies: [
+                "Millrace", "MillraceMemory", "MillraceCompression", "MillraceHTTP", "MillraceOTLP", "MillraceTesting",
+            ],
             path: "Sources/Examples/documentation", swiftSettings: strict),
         .testTarget(
             name: "MillraceTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], swiftSettings: strict),

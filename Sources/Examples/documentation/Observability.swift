@@ -1,4 +1,8 @@
+import Foundation
 import Millrace
+import MillraceHTTP
+import MillraceMemory
+import MillraceOTLP
 import Synchronization
 
 final class FailureCounter: Observer {
@@ -30,4 +34,45 @@ func report(on router: Router) throws {
     }
     print(try router.describe().json())
     print(router.describe().mermaid)
+}
+
+func measuredRouter(on broker: MemoryTransport) throws -> Router {
+    let metrics = MetricsRegistry()
+    let endpoint = HTTPEndpoint(port: 9464, metrics: metrics)
+    return Router(.init(plugins: [endpoint])) {
+        Metrics(in: metrics)
+        Tracing()
+        PoisonQueue("orders.poison", on: broker)
+        Retry()
+    }
+}
+
+func ownMetrics(_ metrics: MetricsRegistry, queue: Lines) throws {
+    let charges = try metrics.counter("shop_charges_total", help: "Charges made.", labels: ["bank": "north"])
+    let bankTime = try metrics.histogram("shop_bank_duration_seconds", help: "Time that the bank took.")
+    metrics.onCollect { samples in
+        samples.gauge("shop_waiting_lines", help: "Lines that wait.", Double(queue.count))
+    }
+
+    charges.increment()
+    bankTime.record(.milliseconds(12))
+    print(PrometheusText.text(of: metrics))
+}
+
+func exportingRouter() throws -> Router {
+    let exporter = try OTLPExporter(.init(resource: ["service.name": "invoicing"]))
+    return Router(.init(plugins: [exporter])) {
+        Tracing(exportingTo: exporter)
+    }
+}
+
+func exporterOfEnvironment() throws -> OTLPExporter {
+    try OTLPExporter(.init(environment: ProcessInfo.processInfo.environment))
+}
+
+/// Lines that wait for something.
+final class Lines: Sendable {
+    private let waiting = Atomic<Int>(0)
+
+    var count: Int { waiting.load(ordering: .relaxed) }
 }
