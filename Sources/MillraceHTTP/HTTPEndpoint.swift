@@ -59,7 +59,7 @@ public final class HTTPEndpoint: RouterPlugin {
 
     /// Begins to listen, unless it does already.
     ///
-    /// Throws a ``MillraceError``: `invalidOption` for options out of their bounds and addresses that can't be found,
+    /// Throws a `MillraceError`: `invalidOption` for options out of their bounds and addresses that can't be found,
     /// `invalidState` when the system refuses, because the port is taken for example.
     public func start() throws { try open(for: nil) }
 

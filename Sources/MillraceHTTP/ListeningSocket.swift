@@ -13,7 +13,7 @@ struct ListeningSocket {
     let descriptor: Int32
     let port: Int
 
-    /// Throws a ``MillraceError``: `invalidOption` for an address that can't be found, `invalidState` when the system refuses.
+    /// Throws a `MillraceError`: `invalidOption` for an address that can't be found, `invalidState` when the system refuses.
     init(host: String, port: Int) throws {
         var hints = addrinfo()
         hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV

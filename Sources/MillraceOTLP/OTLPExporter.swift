@@ -48,7 +48,7 @@ public final class OTLPExporter: SpanExporter, RouterPlugin {
     ///   - observers: Who is told of spans that are dropped. Defaults to warnings on standard error.
     ///   - clock: What delays are measured by.
     ///   - random: Where jitter comes from.
-    /// - Throws: A ``MillraceError`` of code `invalidOption` that names the option, its value and its bound.
+    /// - Throws: A `MillraceError` of code `invalidOption` that names the option, its value and its bound.
     public convenience init(
         _ options: OTLPOptions = .init(), metrics: MetricsRegistry? = nil, observers: Observers = .standard,
         clock: any SchedulingClock = SystemClock.shared, random: RandomSource = RandomSource()

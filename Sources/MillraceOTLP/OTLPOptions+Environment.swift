@@ -16,7 +16,7 @@ extension OTLPOptions {
     /// Times are in milliseconds. Headers and attributes are `key=value`, separated by commas, with values percent-encoded.
     ///
     /// - Parameter environment: The variables.
-    /// - Throws: A ``MillraceError`` of code `invalidOption` that names the variable; also when the protocol that is asked for is
+    /// - Throws: A `MillraceError` of code `invalidOption` that names the variable; also when the protocol that is asked for is
     ///   gRPC.
     public init(environment: [String: String]) throws {
         self.init()

@@ -55,7 +55,7 @@ public struct OTLPOptions: Sendable {
         return resource.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
-    /// The address. Throws a ``MillraceError`` of code `invalidOption` that names the field, its value and its bound.
+    /// The address. Throws a `MillraceError` of code `invalidOption` that names the field, its value and its bound.
     func validated() throws -> URL {
         func check(_ name: String, _ value: some Sendable, _ isValid: Bool, _ bound: String) throws {
             guard isValid else { throw MillraceError.invalidOption(name, value, bound: bound, of: "OTLPOptions") }
