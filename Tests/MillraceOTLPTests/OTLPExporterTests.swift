@@ -41,7 +41,7 @@ import Testing
         #expect(clock.timerCount == 1)
         clock.advance(by: .milliseconds(1))
         try await collector.waitForRequests(1)
-        #expect(await exporter.flush())
+        #expect(try await exporter.flushed())
         #expect(collector.batches == [["a", "b"]])
         #expect(exporter.exportedCount == 2)
         exporter.export(span("c"))
@@ -56,7 +56,7 @@ import Testing
         exporter.export(span("b"))
         try await collector.waitForRequests(1)
         for name in ["c", "d", "e"] { exporter.export(span(name)) }
-        #expect(await exporter.flush())
+        #expect(try await exporter.flushed())
         #expect(collector.batches.allSatisfy { $0.count <= 2 })
         #expect(collector.batches.flatMap(\.self) == ["a", "b", "c", "d", "e"])
     }
@@ -71,10 +71,10 @@ import Testing
         try await collector.waitForRequests(1)
         for index in 0..<10 { exporter.export(span("\(index)")) }
         #expect(exporter.droppedCount == 7)
-        async let isComplete = exporter.flush()
+        async let isComplete = exporter.flushed()
         try await clock.waitForTimers(2)
         clock.advance(by: .seconds(4))
-        #expect(await !isComplete)
+        #expect(try await !isComplete)
         #expect(exporter.droppedCount == 12)
         #expect(exporter.exportedCount == 0)
         #expect(reports.map(\.count).sorted() == [2, 3, 7])
@@ -82,7 +82,7 @@ import Testing
         #expect(PrometheusText.text(of: metrics).contains("\nmillrace_spans_dropped_total 12\n"))
         // It goes on.
         exporter.export(span("z"))
-        #expect(await exporter.flush())
+        #expect(try await exporter.flushed())
         #expect(exporter.exportedCount == 1)
     }
 
@@ -91,14 +91,14 @@ import Testing
         let collector = ScriptedCollector(status == 0 ? .unreachable : .reply(OTLPReply(status: status)))
         let exporter = try exporter(to: collector)
         exporter.export(span("a"))
-        async let isComplete = exporter.flush(within: .seconds(60))
+        async let isComplete = exporter.flushed(within: .seconds(60))
         try await collector.waitForRequests(1)
         // Those of the queue and of the flush, and then the pause.
         try await clock.waitForTimers(3)
         clock.advance(by: .milliseconds(999))
         #expect(collector.batches.count == 1)
         clock.advance(by: .milliseconds(1))
-        #expect(await isComplete)
+        #expect(try await isComplete)
         #expect(collector.batches == [["a"], ["a"]])
         #expect(exporter.exportedCount == 1)
         #expect(reports.isEmpty)
@@ -109,13 +109,13 @@ import Testing
         let collector = ScriptedCollector(.reply(OTLPReply(status: 503, retryAfter: header)))
         let exporter = try exporter(to: collector)
         exporter.export(span("a"))
-        async let isComplete = exporter.flush(within: .seconds(60))
+        async let isComplete = exporter.flushed(within: .seconds(60))
         try await collector.waitForRequests(1)
         try await clock.waitForTimers(3)
         clock.advance(by: .milliseconds(6_999))
         #expect(collector.batches.count == 1)
         clock.advance(by: .milliseconds(1))
-        #expect(await isComplete)
+        #expect(try await isComplete)
         #expect(collector.batches.count == 2)
     }
 
@@ -130,7 +130,7 @@ import Testing
         let collector = ScriptedCollector(.reply(OTLPReply(status: status, body: Data("bad data".utf8))))
         let exporter = try exporter(to: collector)
         exporter.export(span("a"))
-        #expect(await !exporter.flush())
+        #expect(try await !exporter.flushed())
         #expect(collector.batches == [["a"]])
         #expect(exporter.droppedCount == 1)
         #expect(reports.map(\.reason) == ["the collector answered \(status): bad data"])
@@ -148,7 +148,7 @@ import Testing
         let collector = ScriptedCollector(.reply(OTLPReply(status: 200, body: Data(body.utf8))))
         let exporter = try exporter(to: collector)
         for name in ["a", "b", "c"] { exporter.export(span(name)) }
-        #expect(await exporter.flush() == (rejected == 0))
+        #expect(try await exporter.flushed() == (rejected == 0))
         #expect(exporter.droppedCount == rejected)
         #expect(exporter.exportedCount == 3 - rejected)
         #expect(collector.batches.count == 1)
@@ -159,16 +159,16 @@ import Testing
         let collector = ScriptedCollector(.unreachable, .unreachable, .unreachable)
         let exporter = try exporter(to: collector, .init(giveUpAfter: .seconds(2)))
         exporter.export(span("a"))
-        async let isComplete = exporter.flush(within: .seconds(60))
+        async let isComplete = exporter.flushed(within: .seconds(60))
         for request in 1...3 {
             try await collector.waitForRequests(request)
             try await clock.waitForTimers(3)
             if request == 3 { exporter.export(span("b")) }
             clock.advance(by: .seconds(1))
         }
-        #expect(await !isComplete)
+        #expect(try await !isComplete)
         #expect(exporter.droppedCount == 1)
-        #expect(await exporter.flush())
+        #expect(try await exporter.flushed())
         #expect(collector.batches == [["a"], ["a"], ["a"], ["b"]])
         #expect(reports.first?.reason.hasPrefix("the collector can't be reached") == true)
     }
@@ -176,7 +176,7 @@ import Testing
     @Test("There is nothing to wait for when there is nothing to send")
     func emptyFlush() async throws {
         let collector = ScriptedCollector()
-        #expect(try await exporter(to: collector).flush())
+        #expect(try await exporter(to: collector).flushed())
         #expect(collector.batches.isEmpty)
     }
 }

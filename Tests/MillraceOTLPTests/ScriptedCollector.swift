@@ -71,3 +71,10 @@ final class MemoryBell: Sendable {
         if !isThere { try await withTimeLimit(.seconds(10), "request \(count)") { try await signal.wait() } }
     }
 }
+
+extension OTLPExporter {
+    /// Flushes, and throws when that hangs.
+    func flushed(within limit: Duration? = nil) async throws -> Bool {
+        try await withTimeLimit(.seconds(10), "the flush") { await self.flush(within: limit) }
+    }
+}
