@@ -42,6 +42,24 @@ public struct DeadLetter: Sendable {
         replays = Self.replays(of: message)
     }
 
+    /// The record of a message that a transport's subscriber has rejected.
+    package init(
+        rejected message: Message, reason: String, topic: String, group: String?, transport: String, attempts: Int,
+        at now: Int64
+    ) {
+        self.message = message
+        self.reason = Self.shortened(reason)
+        self.topic = topic
+        self.group = group
+        self.transport = transport
+        self.attempts = attempts
+        errorType = nil
+        handler = ""
+        firstFailedAt = nil
+        lastFailedAt = now
+        replays = Self.replays(of: message)
+    }
+
     /// Reads the record of a message from a poison topic, also of one that Watermill gave up. Nil when it has none: when the
     /// topic on which it failed is not stated.
     public init?(_ letter: Message) {
@@ -67,7 +85,7 @@ public struct DeadLetter: Sendable {
         var letter = message
         letter.metadata[MetadataKey.poisonReason] = reason
         letter.metadata[MetadataKey.poisonTopic] = topic
-        letter.metadata[MetadataKey.poisonHandler] = handler
+        letter.metadata[MetadataKey.poisonHandler] = handler.isEmpty ? nil : handler
         letter.metadata[MetadataKey.poisonSubscriber] = transport
         letter.metadata[MetadataKey.poisonErrorType] = errorType
         letter.metadata[MetadataKey.poisonAttempts] = attempts.map { "\($0)" }

@@ -1,5 +1,5 @@
 /// Thrown by ``withDeadline(_:clock:_:)`` when the time ran out.
-struct DeadlinePassed: Error {
+package struct DeadlinePassed: Error {
     let cause: any Error
 }
 
@@ -7,7 +7,7 @@ struct DeadlinePassed: Error {
 ///
 /// Throws ``DeadlinePassed`` when the time ran out and `body` threw because of it. A `body` that ignores its cancellation is
 /// waited for.
-func withDeadline<Result: Sendable>(
+package func withDeadline<Result: Sendable>(
     _ timeout: Duration, clock: any SchedulingClock, _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
     let work = Task { try await body() }

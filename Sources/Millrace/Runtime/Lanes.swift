@@ -45,6 +45,9 @@ package struct Lanes<Element: Sendable>: Sendable {
         return waiting.values[lowest.index].removeFirst()
     }
 
+    /// Everything that waits.
+    package var all: [Element] { waiting.values.flatMap { $0 } }
+
     /// Takes out everything that waits, and forgets the lanes.
     package mutating func removeAll() -> [Element] {
         defer { self = Lanes() }

@@ -1,0 +1,14 @@
+/// Observers of a transport, to which a router's metrics may be added while it runs.
+package final class AttachableObservers: Sendable {
+    private let current: Lock<Observers>
+
+    package init(_ observers: Observers) { current = Lock(observers) }
+
+    /// Tells one more observer from now on.
+    package func attach(_ observer: any Observer & AnyObject) { current.withLock { $0 = $0.adding(observer) } }
+
+    /// See ``Observers/report(_:_:)``.
+    package func report(_ level: EventLevel, _ event: @autoclosure () -> Event.Kind) {
+        current.withLock { $0 }.report(level, event())
+    }
+}

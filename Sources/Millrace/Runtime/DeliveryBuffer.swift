@@ -1,0 +1,221 @@
+/// What a subscription holds on this side of a broker: fetched and ready, handed out, behind another one of its key, or
+/// waiting for a delay.
+///
+/// A broker's client puts messages in, from a thread of its own; readers take them out and settle them. The buffer keeps the
+/// order of keys, bounds what is held, and knows what has to be told to the broker; talking to it is the transport's part.
+/// Messages are known to the broker by their ``Position``.
+package final class DeliveryBuffer: Sendable {
+    /// A message that was fetched.
+    package struct Entry: Sendable {
+        package let message: Message
+        /// How often it has been handed out, the time at hand included.
+        package var attempt: Int
+        package let position: Position
+        var holdsLane = false
+
+        package init(message: Message, attempt: Int, position: Position) {
+            self.message = message
+            self.attempt = attempt
+            self.position = position
+        }
+    }
+
+    private let state: Lock<DeliveryBufferState>
+    private let clock: any SchedulingClock
+    /// Called when there is room again after ``room`` was found to be too little. Runs on any thread and must not block.
+    private let onRoom: @Sendable () -> Void
+
+    package init(
+        prefetch: Int, ordered: Ordering, clock: any SchedulingClock, onRoom: @escaping @Sendable () -> Void
+    ) {
+        state = Lock(DeliveryBufferState(prefetch: prefetch, isOrdered: ordered == .byKey))
+        self.clock = clock
+        self.onRoom = onRoom
+    }
+
+    // MARK: In
+
+    /// How many messages may be fetched; 0 while that is less than what is worth a fetch. `onRoom` is called when that changes.
+    package func room() -> Int { state.withLock { $0.room() } }
+
+    /// Takes messages in, in the broker's order.
+    package func arrive(_ entries: [Entry]) {
+        let waiters = state.withLock { state in
+            state.arrive(entries)
+            return state.wakeable()
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Takes in messages whose lease has run out and that were claimed anew. Returns those that were out in this buffer: their
+    /// deliveries are over.
+    package func arriveClaimed(_ entries: [Entry]) -> [Entry] {
+        let (expired, waiters) = state.withLock { state in
+            let expired = state.arriveClaimed(entries)
+            return (expired, state.wakeable())
+        }
+        for waiter in waiters { waiter.resume() }
+        return expired
+    }
+
+    /// The subscription is lost: pulls throw from now on.
+    package func lose(_ error: any Error) { change { $0.lost = error } }
+
+    // MARK: Out
+
+    /// See ``Subscription/pull(into:upTo:until:)``.
+    package func pull(into batch: inout DeliveryBatch, upTo limit: Int, until deadline: ClockInstant?) async throws -> Bool {
+        while true {
+            let now = clock.coarseNow
+            let taken = try state.withLock { try $0.take(into: &batch, upTo: limit, now: now) }
+            switch taken {
+            case .some:
+                batch.receivedAt = now
+                return true
+            case .ended: return false
+            case .nothing:
+                if let deadline, clock.now >= deadline { return false }
+                try await park(until: deadline)
+            }
+        }
+    }
+
+    private func park(until deadline: ClockInstant?) async throws {
+        let id = state.withLock { $0.makeID() }
+        let timer = deadline.map { deadline in
+            clock.schedule(at: deadline) { [self] in state.withLock { $0.removeWaiter(id) }?.resume() }
+        }
+        defer { timer?.cancel() }
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { (continuation: DeliveryBufferState.Waiter) in
+                let goOn = state.withLock { state -> Bool in
+                    if Task.isCancelled || state.canTake { return true }
+                    if let deadline, clock.now >= deadline { return true }
+                    state.waiters.append((id, continuation))
+                    return false
+                }
+                if goOn { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.removeWaiter(id) }?.resume()
+        }
+        guard Task.isCancelled else { return }
+        // It may have been woken for a message that it does not take.
+        change { _ in }
+        throw CancellationError()
+    }
+
+    // MARK: Settle
+
+    /// Ends deliveries. Returns the messages' positions, for the broker to be told, and how many had been settled before.
+    package func finish(_ tokens: [DeliveryToken]) -> (positions: [Position], ignored: Int) {
+        var positions: [Position] = []
+        positions.reserveCapacity(tokens.count)
+        let (waiters, hasRoom) = state.withLock { state in
+            for token in tokens {
+                if let entry = state.finish(token) { positions.append(entry.position) }
+            }
+            return (state.wakeable(), state.noticeRoom())
+        }
+        for waiter in waiters { waiter.resume() }
+        if hasRoom { onRoom() }
+        return (positions, tokens.count - positions.count)
+    }
+
+    /// Ends one delivery and returns it; nil when it had been settled before.
+    package func remove(_ token: DeliveryToken) -> Entry? {
+        let (entry, waiters, hasRoom) = state.withLock { state in
+            (state.finish(token), state.wakeable(), state.noticeRoom())
+        }
+        for waiter in waiters { waiter.resume() }
+        if hasRoom { onRoom() }
+        return entry
+    }
+
+    /// The delivery comes back at once, in its old place, as if it had not been handed out. False when it had been settled
+    /// before.
+    package func release(_ token: DeliveryToken) -> Bool {
+        var found = false
+        change { state in found = state.release(token) }
+        return found
+    }
+
+    /// The delivery comes back after a delay, with its attempt counted. Its lane stays closed meanwhile. `whenDue` is
+    /// called just before it does. False when it had been settled before.
+    package func retry(
+        _ token: DeliveryToken, after delay: Duration, whenDue: @escaping @Sendable (Entry) -> Void
+    ) -> Bool {
+        let due = clock.now.advanced(by: delay)
+        let (id, entry, hasRoom) = state.withLock { state -> (UInt64, Entry?, Bool) in
+            let id = state.makeID()
+            return (id, state.delay(token, id: id, until: due), state.noticeRoom())
+        }
+        if hasRoom { onRoom() }
+        guard let entry else { return false }
+        guard delay > .zero else {
+            whenDue(entry)
+            change { $0.endDelay(id) }
+            return true
+        }
+        let timer = clock.schedule(after: delay) { [weak self] in
+            whenDue(entry)
+            self?.change { $0.endDelay(id) }
+        }
+        if !state.withLock({ $0.setTimer(timer, of: id) }) { timer.cancel() }
+        return true
+    }
+
+    /// The positions of deliveries that are out.
+    package func positions(of tokens: [DeliveryToken]) -> [Position] {
+        state.withLock { state in tokens.compactMap { state.entry(of: $0)?.position } }
+    }
+
+    /// How many messages are held and not handed out.
+    package var waitingCount: Int { state.withLock { $0.waitingCount } }
+
+    /// The positions of what is held and not handed out: its lease is the buffer's business.
+    package var heldPositions: [Position] { state.withLock { $0.heldPositions } }
+
+    /// The positions of everything that is held, handed out or not.
+    package var allPositions: [Position] { state.withLock { $0.heldPositions + $0.outPositions } }
+
+    /// Starts the local lease of deliveries anew.
+    package func renew(_ tokens: [DeliveryToken]) {
+        let now = clock.coarseNow
+        state.withLock { state in for token in tokens { state.renew(token, now: now) } }
+    }
+
+    /// Takes back what was handed out longer than `lease` ago, for brokers that keep no leases.
+    package func expire(lease: Duration) -> [Entry] {
+        var expired: [Entry] = []
+        let limit = clock.now.advanced(by: .zero - lease)
+        change { state in expired = state.expire(handedOutBefore: limit) }
+        return expired
+    }
+
+    // MARK: Live and end
+
+    package func pause() { change { $0.isPaused = true } }
+    package func resume() { change { $0.isPaused = false } }
+    package func stop() { change { $0.isStopped = true } }
+
+    /// Ends everything and returns what is unsettled.
+    package func close() -> (held: [Entry], delayed: [(entry: Entry, remaining: Duration)]) {
+        let now = clock.now
+        var unsettled: (held: [Entry], delayed: [(entry: Entry, remaining: Duration)]) = ([], [])
+        change { state in
+            state.isStopped = true
+            unsettled = state.removeAll(now: now)
+        }
+        return unsettled
+    }
+
+    /// Changes the state and lets readers look again.
+    private func change(_ body: (inout DeliveryBufferState) -> Void) {
+        let waiters = state.withLock { state in
+            body(&state)
+            return state.wakeable()
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+}
