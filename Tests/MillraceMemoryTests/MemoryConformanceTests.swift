@@ -64,6 +64,7 @@ extension ConformanceSubject {
             try MemoryTransport(options, clock: clock ?? SystemClock.shared, observers: Observers())
         }
         subject.sharesBroker = false
+        subject.fetchesAhead = false
         subject.capacity = options.publishReturns == .whenAcknowledged ? 0 : options.capacity
         subject.maximumPayload = options == MemoryOptions() && clock == nil ? 64 << 20 : 1 << 20
         subject.manualClock = clock

@@ -16,6 +16,9 @@ public struct ConformanceSubject: Sendable {
     /// Whether each transport that ``connect`` makes reaches the same messages. Defaults to true; false for a broker that
     /// lives inside its transport. Then one transport plays all parts.
     public var sharesBroker = true
+    /// Whether a member of a group fetches messages before it is asked for them, and keeps them until it is asked or closed.
+    /// Defaults to true.
+    public var fetchesAhead = true
     /// How many messages a topic takes before somebody settles one: 0 when publishing waits for acknowledgements. Defaults
     /// to no bound.
     public var capacity = Int.max
@@ -60,6 +63,8 @@ struct ConformanceNeeds: Sendable {
     /// Publishers have to wait until their messages are acknowledged.
     var waitingPublishers = false
     var sharedBroker = false
+    /// Members fetch nothing before they are asked.
+    var fetchOnDemand = false
     var restart = false
 
     /// Why a check can't run on a subject; nil when it can.
@@ -70,6 +75,7 @@ struct ConformanceNeeds: Sendable {
         if reachableCapacity, subject.capacity > 10_000 { return "its capacity is beyond reach: \(subject.capacity)" }
         if waitingPublishers, subject.capacity > 0 { return "publishing does not wait for acknowledgements" }
         if sharedBroker, !subject.sharesBroker { return "its transports do not share a broker" }
+        if fetchOnDemand, subject.fetchesAhead { return "its members fetch ahead" }
         if restart, subject.restart == nil { return "its broker can't be restarted" }
         return nil
     }

@@ -63,7 +63,7 @@ extension ConformanceTest {
         ) { run in
             let (topic, group) = (run.topic(), run.group())
             let lease = run.subject.lease
-            let patient = try await run.subscribe(to: topic, SubscriptionOptions(group: group, lease: .seconds(600)))
+            let patient = try await run.subscribe(to: topic, SubscriptionOptions(group: group, prefetch: 1, lease: .seconds(600)))
             try await run.publishing(run.messages(2), to: topic) {
                 let held = try await patient.next()
                 let hasty = try await run.subscribe(to: topic, SubscriptionOptions(group: group, lease: lease))

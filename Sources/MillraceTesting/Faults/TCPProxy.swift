@@ -1,0 +1,101 @@
+public import Millrace
+
+/// A bad network between a client and its server: forwards TCP connections, and cuts, stalls or refuses them when told to.
+///
+/// It listens on a free port of the loopback. Every connection to it gets one of its own to the server, so that the server may
+/// be restarted underneath. Bytes are forwarded as they are, by a thread of the proxy's own. A cut resets both sides; what
+/// was on its way is lost, as when a cable is pulled.
+///
+/// ```swift
+/// let proxy = try TCPProxy(to: 6379)
+/// let url = "redis://127.0.0.1:\(proxy.port)"
+/// proxy.cutRandomly(within: 50_000, RandomSource(seed: 1))
+/// ```
+public final class TCPProxy: Sendable {
+    private let loop: ProxyLoop
+
+    /// A proxy that forwards to a port of a host; it need not be listening yet.
+    ///
+    /// - Parameters:
+    ///   - port: The server's port, 1 to 65,535.
+    ///   - host: The server's name or address. Defaults to 127.0.0.1. A name is resolved once, here.
+    /// - Throws: A `MillraceError` of code `invalidOption`, or of code `connectionFailed` when there is no free port.
+    public init(to port: Int, host: String = "127.0.0.1") throws {
+        loop = try ProxyLoop(ProxyTarget(host: host, port: port))
+    }
+
+    deinit { close() }
+
+    /// The port to connect to, at 127.0.0.1.
+    public var port: Int { loop.port }
+
+    /// How many connections are open.
+    public var connectionCount: Int { loop.read { $0.connections.count } }
+
+    /// How many connections were accepted so far.
+    public var acceptedCount: Int { loop.read { $0.accepted } }
+
+    /// How many connections were cut so far. Those that client or server ended by themselves, and those that
+    /// ``refuseConnections()`` turned away, do not count.
+    public var cutCount: Int { loop.read { $0.cuts } }
+
+    /// How many connections were turned away so far.
+    public var refusedCount: Int { loop.read { $0.refused } }
+
+    /// Cuts all connections now. New ones are accepted. Returns how many it cut.
+    @discardableResult
+    public func cutAll() -> Int {
+        loop.update { state in
+            for connection in state.connections { connection.reset() }
+            defer { state.connections = [] }
+            state.cuts += state.connections.count
+            return state.connections.count
+        }
+    }
+
+    /// Cuts one connection, once: the one that carries the last of so many more bytes, over all connections and in both
+    /// directions. What was passed on until then usually still arrives.
+    ///
+    /// Takes the place of what an earlier call of it, or of ``cutRandomly(within:_:)``, has planned.
+    ///
+    /// - Parameter bytes: How many; less than 1 counts as 1.
+    public func cut(afterBytes bytes: Int) {
+        loop.update { $0.plan = ProxyLoop.Plan(remaining: max(1, bytes)) }
+    }
+
+    /// Cuts one connection again and again: the one that carries a byte drawn at random from the next ones, over all connections
+    /// and in both directions. Goes on until ``stopCutting()``.
+    ///
+    /// - Parameters:
+    ///   - bytes: Draws from 1 to so many bytes; on average a connection is cut after half of them. Less than 1 counts as 1.
+    ///   - random: With a seed, the same numbers of bytes come from run to run.
+    public func cutRandomly(within bytes: Int, _ random: RandomSource) {
+        let most = UInt64(max(1, bytes))
+        let next = { @Sendable in 1 + Int(random.next() % most) }
+        loop.update { $0.plan = ProxyLoop.Plan(remaining: next(), next: next) }
+    }
+
+    /// Takes back what ``cut(afterBytes:)`` or ``cutRandomly(within:_:)`` has planned.
+    public func stopCutting() { loop.update { $0.plan = ProxyLoop.Plan() } }
+
+    /// Stops forwarding without closing anything, as a network does that swallows packets. Connections are still accepted.
+    public func stall() { loop.update { $0.isStalled = true } }
+
+    /// Goes on forwarding after ``stall()``. Nothing that came in between is lost.
+    public func resume() { loop.update { $0.isStalled = false } }
+
+    /// Turns new connections away, by a reset as soon as they are made. Those that are open go on.
+    public func refuseConnections() { loop.update { $0.refuses = true } }
+
+    /// Accepts connections again after ``refuseConnections()``.
+    public func acceptConnections() { loop.update { $0.refuses = false } }
+
+    /// Cuts all connections, which do not count, ends the thread and gives the port back. Calling it again does nothing.
+    public func close() {
+        loop.update { state in
+            for connection in state.connections { connection.reset() }
+            state.connections = []
+            state.isClosed = true
+        }
+    }
+}
