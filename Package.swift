@@ -16,6 +16,7 @@ let package = Package(
     products: [
         .library(name: "Millrace", targets: ["Millrace"]),
         .library(name: "MillraceMemory", targets: ["MillraceMemory"]),
+        .library(name: "MillraceRedis", targets: ["MillraceRedis"]),
         .library(name: "MillraceCompression", targets: ["MillraceCompression"]),
         .library(name: "MillraceHTTP", targets: ["MillraceHTTP"]),
         .library(name: "MillraceOTLP", targets: ["MillraceOTLP"]),
@@ -27,12 +28,18 @@ let package = Package(
     targets: [
         // C libraries. Without `pkgConfig`: SwiftPM would warn everybody who does not have the library, needed or not.
         .systemLibrary(
+            name: "CHiredis", path: "Sources/CLibraries/CHiredis",
+            providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
+        .systemLibrary(
+            name: "COpenSSL", path: "Sources/CLibraries/COpenSSL", providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
+        .systemLibrary(
             name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CZlib", path: "Sources/CLibraries/CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The core, the transports, and what is built on the core.
         .target(name: "Millrace", swiftSettings: strict),
         .target(name: "MillraceMemory", dependencies: ["Millrace"], swiftSettings: strict),
+        .target(name: "MillraceRedis", dependencies: ["Millrace", "CHiredis", "COpenSSL"], swiftSettings: strict),
         .target(name: "MillraceCompression", dependencies: ["Millrace", "CZlib"], swiftSettings: strict),
         .target(name: "MillraceHTTP", dependencies: ["Millrace", "CMicroHTTPD"], swiftSettings: strict),
         .target(name: "MillraceOTLP", dependencies: ["Millrace"], swiftSettings: strict),
@@ -46,20 +53,24 @@ let package = Package(
             name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
             path: "Sources/Examples/observed", swiftSettings: strict),
         .executableTarget(
-            name: "millrace-bench", dependencies: ["Millrace", "MillraceMemory"], path: "Sources/MillraceBench",
-            swiftSettings: strict),
+            name: "millrace-bench", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"],
+            path: "Sources/MillraceBench", swiftSettings: strict),
 
         // Tests, and the code that the documents show.
         .target(
             name: "DocumentationExamples",
             dependencies: [
-                "Millrace", "MillraceMemory", "MillraceCompression", "MillraceHTTP", "MillraceOTLP", "MillraceTesting",
+                "Millrace", "MillraceMemory", "MillraceRedis", "MillraceCompression", "MillraceHTTP", "MillraceOTLP",
+                "MillraceTesting",
             ],
             path: "Sources/Examples/documentation", swiftSettings: strict),
         .testTarget(
             name: "MillraceTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], swiftSettings: strict),
         .testTarget(
             name: "MillraceMemoryTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceRedisTests", dependencies: ["Millrace", "MillraceRedis", "MillraceTesting"],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceCompressionTests",

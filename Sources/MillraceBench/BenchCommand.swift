@@ -8,6 +8,7 @@ struct BenchCommand {
         Scenarios (default: all):
         \(Scenario.all.map { "  \($0.name.padded(to: 18))\($0.summary)" }.joined(separator: "\n"))
 
+          --redis URL   the scenarios of the Redis transport, on an empty server
           --count N     messages in a run (default 2000000)
           --runs N      counted runs; the median is printed with minimum and maximum (default 5)
           --size BYTES  payload of a message (default 16)
@@ -25,6 +26,9 @@ struct BenchCommand {
         while let argument = rest.popFirst() {
             switch argument {
             case "--help", "-h": wantsHelp = true
+            case "--redis":
+                guard let url = rest.popFirst() else { throw UsageError("--redis needs a URL") }
+                scenarios += RedisScenario.all(url: url)
             case "--count": load.count = try Self.number(argument, &rest)
             case "--size": load.size = try Self.number(argument, &rest)
             case "--runs": runs = try Self.number(argument, &rest)
@@ -50,13 +54,15 @@ struct BenchCommand {
         let warmUp = warmUp ?? load.count / 10
         if warmUp > 0 { _ = try await scenario.run(Load(count: warmUp, size: load.size)) }
         var seconds: [Double] = []
+        var note: String?
         for _ in 0..<runs {
             let clock = ContinuousClock()
             let start = clock.now
-            let delivered = try await scenario.run(load)
-            seconds.append(start.duration(to: clock.now) / .seconds(1))
-            guard delivered == load.count else {
-                throw UsageError("\(scenario.name): \(load.count) messages went in, \(delivered) came out")
+            let outcome = try await scenario.run(load)
+            note = outcome.note
+            seconds.append((outcome.elapsed ?? start.duration(to: clock.now)) / .seconds(1))
+            guard outcome.delivered == load.count else {
+                throw UsageError("\(scenario.name): \(load.count) messages went in, \(outcome.delivered) came out")
             }
         }
         seconds.sort()
@@ -64,7 +70,8 @@ struct BenchCommand {
         func rate(_ seconds: Double) -> String { (Double(load.count) / seconds / 1e6).formatted(2) }
         print(
             scenario.name.padded(to: 18), rate(median), "[\(rate(seconds[seconds.count - 1])) - \(rate(seconds[0]))]",
-            (median / Double(load.count) * 1e9).formatted(0), ResidentMemory.peakMiB.formatted(0), separator: "  ")
+            (median / Double(load.count) * 1e9).formatted(0), ResidentMemory.peakMiB.formatted(0), note ?? "",
+            separator: "  ")
     }
 
     private static func number(_ option: String, _ rest: inout ArraySlice<String>) throws -> Int {

@@ -5,7 +5,29 @@ import MillraceMemory
 struct Scenario: Sendable {
     let name: String
     let summary: String
-    let run: @Sendable (Load) async throws -> Int
+    let run: @Sendable (Load) async throws -> Outcome
+
+    /// What came of a run.
+    struct Outcome {
+        /// How many messages arrived, or were accepted where nobody reads.
+        let delivered: Int
+        /// How long that took; nil when all of the run counts.
+        let elapsed: Duration?
+        /// What else there is to say.
+        var note: String?
+    }
+
+    /// A scenario all of whose run counts.
+    init(name: String, summary: String, run: @escaping @Sendable (Load) async throws -> Int) {
+        self.init(name: name, summary: summary, measuring: { Outcome(delivered: try await run($0), elapsed: nil) })
+    }
+
+    /// A scenario that says by itself how long it took.
+    init(name: String, summary: String, measuring run: @escaping @Sendable (Load) async throws -> Outcome) {
+        self.name = name
+        self.summary = summary
+        self.run = run
+    }
 
     static let all = [
         Scenario(name: "publish", summary: "publish one by one -> one group pulls and acknowledges") { load in
@@ -101,7 +123,7 @@ struct Scenario: Sendable {
         }
     }
 
-    private static func drain(_ subscription: any Subscription, _ count: Int) async throws -> Int {
+    static func drain(_ subscription: any Subscription, _ count: Int) async throws -> Int {
         var batch = DeliveryBatch()
         var tokens: [DeliveryToken] = []
         var received = 0

@@ -11,6 +11,17 @@ public enum MetadataKey {
     /// W3C Trace Context: vendor state that travels along.
     public static let traceState = "tracestate"
 
+    /// What belongs together, where a broker has no place of its own for it: ``Message/key`` on the wire.
+    public static let key = "millrace-key"
+    /// Why a record's metadata could not be read. The message carries the payload all the same.
+    public static let decodingFailure = "millrace-decoding-failure"
+    /// The metadata that could not be read, as text; bytes that are not UTF-8 are replaced.
+    public static let rawMetadata = "millrace-raw-metadata"
+    /// The value of a foreign record's field that has an empty name, which no metadata key may have.
+    public static let unnamed = "millrace-unnamed"
+    /// How many fields of a foreign record were left out, because it has more than a message can hold.
+    public static let omittedFields = "millrace-omitted-fields"
+
     /// Why the message was given up: the error's text (Watermill's key).
     public static let poisonReason = "reason_poisoned"
     /// The topic on which it failed (Watermill's key).

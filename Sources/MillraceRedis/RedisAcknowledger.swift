@@ -1,0 +1,90 @@
+import Millrace
+
+/// Sends acknowledgements, as many as there are in one command, and knows when all have arrived.
+final class RedisAcknowledger: Sendable {
+    private struct State {
+        var waiting: [Position] = []
+        /// Commands that are on their way.
+        var underWay = 0
+        var flushed: [Signal] = []
+    }
+
+    private let stream: RedisStream
+    private let commands: RedisConnection
+    private let loop: EventLoop
+    private let state = Lock(State())
+
+    init(_ stream: RedisStream, commands: RedisConnection, loop: EventLoop) {
+        self.stream = stream
+        self.commands = commands
+        self.loop = loop
+    }
+
+    func acknowledge(_ positions: [Position]) {
+        // Without a group there is nobody to tell.
+        guard stream.group != nil else { return }
+        let isFirst = state.withLock { state in
+            defer { state.waiting += positions }
+            return state.waiting.isEmpty
+        }
+        // What else is acknowledged until the loop comes to it goes along.
+        if isFirst { loop.execute { [self] in send() } }
+    }
+
+    private func send() {
+        let positions = state.withLock { state in
+            defer { state.waiting = [] }
+            if !state.waiting.isEmpty { state.underWay += 1 }
+            return state.waiting
+        }
+        guard !positions.isEmpty, let group = stream.group else { return }
+        let topic = stream.topic
+        commands.send(
+            SimpleCall<Void> { writer in
+                RedisCommands.acknowledge(positions, group: group, of: topic, into: &writer)
+            } read: { _ in
+            } done: { [self] _ in
+                ended()
+            })
+    }
+
+    private func ended() {
+        let flushed = state.withLock { state -> [Signal] in
+            state.underWay -= 1
+            guard state.underWay == 0, state.waiting.isEmpty else { return [] }
+            defer { state.flushed = [] }
+            return state.flushed
+        }
+        for signal in flushed { signal.fire() }
+    }
+
+    /// Publishes a dead letter, and then acknowledges the entry that it was.
+    func bury(_ letter: Message, in topic: String, at position: Position) {
+        state.withLock { $0.underWay += 1 }
+        commands.send(
+            SimpleCall<Void> { writer in
+                writer.command(arguments: 9)
+                writer.bulk("XADD")
+                writer.bulk(topic)
+                writer.bulk("*")
+                RedisLayout.encode(letter, into: &writer)
+            } read: { reply in
+                if let error = reply.error { throw RedisError.make(error, topic: topic) }
+            } done: { [self] result in
+                // Not accepted: the entry stays pending, and comes back with its lease.
+                if case .success = result { acknowledge([position]) }
+                ended()
+            })
+    }
+
+    /// Waits until all acknowledgements so far have been answered, or can't be.
+    func flush() async {
+        let done = Signal()
+        let isIdle = state.withLock { state in
+            if state.underWay == 0, state.waiting.isEmpty { return true }
+            state.flushed.append(done)
+            return false
+        }
+        if !isIdle { await done.waitUncancellably() }
+    }
+}

@@ -1,0 +1,390 @@
+import CHiredis
+import Millrace
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// One connection to a server, which comes back by itself when it is lost.
+///
+/// Calls may be sent from any thread; those of all tasks go out in one write and are answered in order. While there is no
+/// connection they wait, for as long as their time-out allows.
+final class RedisConnection: EventSource, @unchecked Sendable {
+    // Safe to share: `queue` is guarded by its lock; everything else is used on the loop's thread alone.
+    private struct Queue {
+        var calls: [RedisCall] = []
+        var isScheduled = false
+    }
+
+    private enum Phase { case idle, connecting, handshake, ready, waiting, closed }
+
+    /// How long to wait before the next attempt to connect.
+    private static let reconnect = Backoff.exponential(from: .milliseconds(50), upTo: .seconds(5))
+
+    let options: RedisOptions
+    private let tls: TLSContext?
+    /// Where the present attempt goes; those of the options take turns.
+    private var endpoint: RedisEndpoint
+    private let role: String
+    private let loop: EventLoop
+    private let clock: any SchedulingClock
+    private let observers: AttachableObservers
+    private let random: RandomSource
+    private let queue = Lock(Queue())
+
+    private var phase = Phase.idle
+    private var socket: RedisSocket?
+    private var reader: UnsafeMutablePointer<redisReader>?
+    private var output = RESPWriter()
+    /// Sent, in the order of their replies, which each has so many of to come.
+    private var inFlight: [(call: RedisCall, replies: Int)] = []
+    private var answered = 0
+    /// Not sent yet.
+    private var backlog: [RedisCall] = []
+    private var failures = 0
+    private var watchdog: ScheduledTimer?
+    private var input = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+    /// Called on the loop whenever the handshake is done.
+    var onReady: (@Sendable () -> Void)?
+    /// Whether commands are sent at once.
+    var isReady: Bool { phase == .ready }
+    /// The server's number for this connection, for `CLIENT UNBLOCK`.
+    private(set) var clientID = 0
+    /// Why the last attempt to connect failed, and fires when the first attempt is over.
+    let firstAttempt = Signal()
+    private let firstError = Lock<MillraceError?>(nil)
+
+    init(
+        _ options: RedisOptions, tls: TLSContext?, role: String, loop: EventLoop, clock: any SchedulingClock,
+        random: RandomSource,
+        observers: AttachableObservers
+    ) {
+        self.options = options
+        self.tls = tls
+        endpoint = options.endpoints.first ?? .tcp(host: "localhost")
+        self.role = role
+        self.loop = loop
+        self.clock = clock
+        self.random = random
+        self.observers = observers
+    }
+
+    deinit { input.deallocate() }
+
+    // MARK: From any thread
+
+    /// Begins to connect.
+    func open() { loop.execute { [self] in if phase == .idle { connect() } } }
+
+    /// Waits for the first attempt to connect. Throws why it failed.
+    func waitUntilConnected() async throws {
+        try await firstAttempt.wait()
+        if let error = firstError.withLock({ $0 }) { throw error }
+    }
+
+    func send(_ call: RedisCall) {
+        let mustSchedule = queue.withLock { queue in
+            queue.calls.append(call)
+            defer { queue.isScheduled = true }
+            return !queue.isScheduled
+        }
+        guard mustSchedule, !loop.execute({ [self] in takeCalls() }) else { return }
+        // The loop has ended, and with it the transport.
+        failQueue()
+    }
+
+    /// Closes the connection. What waits fails with `closed`.
+    func close() async {
+        let closed = Signal()
+        let isAccepted = loop.execute { [self] in
+            shut(MillraceError(.closed, "the connection to \(endpoint) is closed", isRetriable: false))
+            closed.fire()
+        }
+        if isAccepted { await closed.waitUncancellably() }
+    }
+
+    /// Closes the connection without waiting for that.
+    func abandon() {
+        loop.execute { [self] in
+            shut(MillraceError(.closed, "the connection to \(endpoint) is closed", isRetriable: false))
+        }
+    }
+
+    // MARK: Calls
+
+    private func takeCalls() {
+        let calls = queue.withLock { queue in
+            defer { queue = Queue() }
+            return queue.calls
+        }
+        let now = clock.coarseNow
+        for call in calls {
+            call.startedAt = now
+            if phase == .closed {
+                call.failed(MillraceError(.closed, "the connection to \(endpoint) is closed", isRetriable: false))
+            } else if phase == .ready {
+                encode(call)
+            } else {
+                backlog.append(call)
+            }
+        }
+        flush()
+    }
+
+    private func failQueue() {
+        let calls = queue.withLock { queue in
+            defer { queue = Queue() }
+            return queue.calls
+        }
+        for call in calls {
+            call.failed(MillraceError(.closed, "the transport is closed", isRetriable: false))
+        }
+    }
+
+    private func encode(_ call: RedisCall) {
+        let replies = call.encode(into: &output)
+        if replies > 0 { inFlight.append((call, replies)) }
+    }
+
+    private func flush() {
+        guard phase == .ready || phase == .handshake, let socket else { return }
+        while !output.isEmpty {
+            switch output.withUnsafeBytes({ socket.write($0) }) {
+            case .some(let count): output.consume(count)
+            case .again: return
+            case .failed(let error): return lose(error)
+            }
+        }
+    }
+
+    // MARK: The loop
+
+    var descriptor: Int32 { socket?.descriptor ?? -1 }
+    var wantsWrite: Bool {
+        phase == .connecting || socket?.wantsWrite == true || socket != nil && !output.isEmpty
+    }
+
+    func ready(toRead: Bool, toWrite: Bool) {
+        if phase == .connecting {
+            do {
+                guard try socket?.finishConnecting() == true else { return }
+            } catch {
+                return lose(error as? MillraceError ?? failure("\(error)"))
+            }
+            return shakeHands()
+        }
+        if toRead { read() }
+        flush()
+    }
+
+    private func read() {
+        while let socket {
+            switch socket.read(input) {
+            case .again: return
+            case .failed(let error): return lose(error)
+            case .some(let count):
+                guard redisReaderFeed(reader, input.baseAddress, count) == REDIS_OK else { return lose(protocolError()) }
+                guard parse() else { return }
+                if count < input.count, !socket.hasBuffered { return }
+            }
+        }
+    }
+
+    private func parse() -> Bool {
+        while true {
+            var raw: UnsafeMutableRawPointer?
+            guard redisReaderGetReply(reader, &raw) == REDIS_OK else {
+                lose(protocolError())
+                return false
+            }
+            guard let raw else {
+                compact()
+                return true
+            }
+            defer { freeReplyObject(raw) }
+            guard answered < inFlight.count else {
+                lose(failure("the server sent a reply that nobody asked for"))
+                return false
+            }
+            let reply = RedisReply(raw.assumingMemoryBound(to: redisReply.self))
+            if phase == .ready, let error = reply.error, isServerNotReady(error) {
+                lose(failure("the server says: \(error)"))
+                return false
+            }
+            inFlight[answered].replies -= 1
+            let call = inFlight[answered].call
+            if inFlight[answered].replies == 0 { answered += 1 }
+            call.reply(reply)
+            // The call may have closed the connection.
+            guard self.reader != nil else { return false }
+        }
+    }
+
+    private func compact() {
+        guard answered > 0 else { return }
+        inFlight.removeFirst(answered)
+        answered = 0
+    }
+
+    /// A server that is loading its data or was demoted serves nobody: another attempt, perhaps at another server, has to.
+    private func isServerNotReady(_ error: String) -> Bool {
+        ["LOADING", "READONLY", "MASTERDOWN"].contains { error.hasPrefix($0) }
+    }
+
+    // MARK: Connecting
+
+    private func connect() {
+        phase = .connecting
+        endpoint = options.endpoints[failures % options.endpoints.count]
+        // Looking up a name may block for seconds.
+        RedisSocket.resolve(endpoint) { [weak self] result in
+            self?.loop.execute { [weak self] in self?.connect(to: result) }
+        }
+        watchdog?.cancel()
+        watchdog = loop.execute(after: options.connectTimeout, clock: clock) { [weak self] in
+            guard let self, phase == .connecting || phase == .handshake else { return }
+            lose(failure("no connection within \(options.connectTimeout)"))
+        }
+    }
+
+    private func connect(to result: Result<SocketAddress, MillraceError>) {
+        guard phase == .connecting, socket == nil else { return }
+        do {
+            let socket = try RedisSocket(result.get(), endpoint, tls: tls)
+            self.socket = socket
+            reader = redisReaderCreate()
+            loop.add(self)
+        } catch {
+            lose(error as? MillraceError ?? failure("\(error)"))
+        }
+    }
+
+    private func shakeHands() {
+        phase = .handshake
+        let handshake = RedisHandshake(options, endpoint, role: role) { [weak self] result in
+            guard let self else { return }
+            switch result {
+            case .success(let id): greeted(id)
+            case .failure(let error): lose(error)
+            }
+        }
+        encode(handshake)
+        flush()
+    }
+
+    private func greeted(_ id: Int) {
+        phase = .ready
+        clientID = id
+        failures = 0
+        watch()
+        observers.report(.info, .connected(transport: "redis"))
+        firstAttempt.fire()
+        let calls = backlog
+        backlog = []
+        for call in calls { encode(call) }
+        flush()
+        if phase == .ready { onReady?() }
+    }
+
+    // MARK: Losing
+
+    private func lose(_ error: MillraceError) {
+        guard phase != .closed else { return }
+        let wasReady = phase == .ready
+        disconnect()
+        // Calls that go out again keep their place before those that were never sent.
+        compact()
+        var again: [RedisCall] = []
+        for (call, _) in inFlight where call.interrupted() { again.append(call) }
+        inFlight = []
+        backlog = again + backlog
+        failures += 1
+        if !firstAttempt.hasFired {
+            firstError.withLock { $0 = error }
+            firstAttempt.fire()
+        }
+        if !error.isRetriable, !wasReady { failBacklog(error) }
+        observers.report(.warning, .disconnected(transport: "redis", error: error))
+        phase = .waiting
+        let delay = Self.reconnect.delay(after: failures, random: random)
+        loop.execute(after: delay, clock: clock) { [weak self] in
+            if let self, phase == .waiting { connect() }
+        }
+        watch()
+    }
+
+    private func disconnect() {
+        if socket != nil { loop.remove(self) }
+        socket?.close()
+        socket = nil
+        if let reader { redisReaderFree(reader) }
+        reader = nil
+        output.removeAll(keepingUpTo: 1 << 20)
+        watchdog?.cancel()
+    }
+
+    private func failBacklog(_ error: MillraceError) {
+        let calls = backlog
+        backlog = []
+        for call in calls { call.failed(error) }
+    }
+
+    private func shut(_ error: MillraceError) {
+        guard phase != .closed else { return }
+        disconnect()
+        phase = .closed
+        compact()
+        let calls = inFlight.map(\.call) + backlog
+        inFlight = []
+        backlog = []
+        for call in calls { call.failed(error) }
+        takeCalls()
+    }
+
+    // MARK: Time-outs
+
+    /// Looks now and then for calls that have waited too long: those that can't be sent fail, those that are not answered mean
+    /// that the connection is dead.
+    private func watch() {
+        watchdog?.cancel()
+        watchdog = loop.execute(after: min(.seconds(1), options.commandTimeout / 4), clock: clock) { [weak self] in
+            self?.look()
+        }
+    }
+
+    private func look() {
+        guard phase == .ready || phase == .waiting || phase == .connecting else { return }
+        let limit = clock.now.advanced(by: .zero - options.commandTimeout)
+        if phase == .ready, answered < inFlight.count {
+            let call = inFlight[answered].call
+            if call.startedAt < limit.advanced(by: .zero - call.patience) {
+                return lose(failure("no answer within \(options.commandTimeout)"))
+            }
+        }
+        if backlog.contains(where: { $0.startedAt < limit }) {
+            let late = backlog.filter { $0.startedAt < limit }
+            backlog.removeAll { $0.startedAt < limit }
+            for call in late {
+                call.failed(
+                    MillraceError(
+                        .deadlineExceeded, "\(endpoint): no connection within \(options.commandTimeout)",
+                        isRetriable: true))
+            }
+        }
+        watch()
+    }
+
+    private func failure(_ what: String) -> MillraceError {
+        MillraceError(.connectionFailed, "\(endpoint): \(what)", isRetriable: true)
+    }
+
+    private func protocolError() -> MillraceError {
+        guard let reader else { return failure("the connection is closed") }
+        let text = withUnsafeBytes(of: reader.pointee.errstr) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        return failure("the server does not speak the protocol of Redis: \(text)")
+    }
+}

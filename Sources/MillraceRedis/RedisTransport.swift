@@ -1,0 +1,217 @@
+public import Millrace
+
+/// Topics as streams of Redis 6.2 and later: durable as far as the server is, shared by consumer groups.
+///
+/// A topic is the stream of that name; a consumer group is the stream's group of that name. Streams have the layout of
+/// Watermill, so that services in Go can share them.
+///
+/// ```swift
+/// let broker = try await RedisTransport(url: "redis://127.0.0.1:6379")
+/// try await broker.publish(Message(text: "hello"), to: "greetings")
+/// ```
+public final class RedisTransport: Transport {
+    private struct State {
+        var subscriptions: [WeakSubscription] = []
+        var isClosed = false
+    }
+
+    private struct WeakSubscription {
+        weak var subscription: RedisSubscription?
+    }
+
+    let options: RedisOptions
+    let clock: any SchedulingClock
+    let observers: AttachableObservers
+    let loop: EventLoop
+    let commands: RedisConnection
+    private let tls: TLSContext?
+    private let random = RandomSource()
+    private let gate: PublishGate
+    private let state = Lock(State())
+    private let hasClosed = Signal()
+
+    /// Connects to a server.
+    ///
+    /// - Parameters:
+    ///   - options: Where the server is, and how to treat it.
+    ///   - clock: What delays, leases and time-outs are measured by.
+    ///   - observers: Are told of connections, expired leases and late settlements.
+    /// - Throws: A `MillraceError`: `invalidOption`; `connectionFailed` when the server can't be reached within the connect
+    ///   time-out, or refuses the password; `unsupported` for a node of a Redis Cluster.
+    public init(
+        _ options: RedisOptions, clock: any SchedulingClock = SystemClock.shared, observers: Observers = .standard
+    ) async throws {
+        try options.validate()
+        guard options.sentinels == nil else {
+            throw MillraceError(.unsupported, "finding the primary through Sentinels is not possible yet", isRetriable: false)
+        }
+        tls = try options.tls.map { try TLSContext($0) }
+        self.options = options
+        self.clock = clock
+        self.observers = AttachableObservers(observers)
+        gate = PublishGate(capacity: options.maximumPending)
+        loop = try EventLoop(name: "millrace-redis")
+        commands = RedisConnection(
+            options, tls: tls, role: "commands", loop: loop, clock: clock, random: random, observers: self.observers)
+        commands.open()
+        do {
+            try await commands.waitUntilConnected()
+        } catch {
+            await commands.close()
+            loop.stop()
+            throw error
+        }
+    }
+
+    /// Connects to the server that a URL names: `redis://user:password@host:port/database`, `rediss://` for TLS.
+    public convenience init(
+        url: String, clock: any SchedulingClock = SystemClock.shared, observers: Observers = .standard
+    ) async throws {
+        try await self.init(RedisOptions(url: url), clock: clock, observers: observers)
+    }
+
+    deinit {
+        let (loop, commands) = (loop, commands)
+        commands.abandon()
+        loop.stop()
+    }
+
+    /// `redis`.
+    public var system: String { "redis" }
+
+    /// Durable as far as the server is, with groups, replay, leases, attempts and delayed retries; keys keep their order within
+    /// a subscription.
+    public var capabilities: Capabilities {
+        var capabilities: Capabilities = [
+            .durable, .groups, .ordered, .orderedByKey, .delayedRetry, .attemptCount, .replay, .leases,
+        ]
+        if options.deadLetters != .drop { capabilities.insert(.deadLetters) }
+        return capabilities
+    }
+
+    /// Has an observer told of connections, expired leases and the like as well.
+    public func attach(_ observer: any Observer & AnyObject) { observers.attach(observer) }
+
+    // MARK: Publish
+
+    /// Appends messages to the stream. Calls of all tasks share one connection and are sent together. See `Publisher`.
+    public func publish(_ messages: [Message], to topic: String) async throws {
+        try Naming.checkTopic(topic)
+        for message in messages { try Naming.check(message) }
+        guard !messages.isEmpty else { return }
+        try checkOpen()
+        do {
+            try await gate.enter(messages.count)
+        } catch {
+            throw MillraceError.publishFailed(
+                messages.indices.map { .init(index: $0, error: error) }, of: messages.count, to: topic)
+        }
+        defer { gate.leave(messages.count) }
+        let call = PublishCall(messages, to: topic, maximumLength: options.maximumLength)
+        commands.send(call)
+        try await call.wait()
+    }
+
+    private func checkOpen() throws {
+        guard !state.withLock({ $0.isClosed }) else {
+            throw MillraceError(.closed, "the transport is closed", isRetriable: false)
+        }
+    }
+
+    // MARK: Subscribe
+
+    /// Makes the stream and the group.
+    public func prepare(topic: String, group: String?) async throws {
+        try Naming.checkTopic(topic)
+        try SubscriptionOptions(group: group).validate()
+        try checkOpen()
+        if let group { try await createGroup(group, of: topic, start: .beginning) }
+    }
+
+    /// Opens a subscription with a connection of its own. See `Subscriber`.
+    public func subscribe(to topic: String, _ options: SubscriptionOptions = .init()) async throws -> any Subscription {
+        try Naming.checkTopic(topic)
+        try options.validate()
+        try checkOpen()
+        var options = options
+        options.group = options.group ?? self.options.group
+        var start = Position(low: 0)
+        if let group = options.group {
+            try await createGroup(group, of: topic, start: options.start)
+        } else {
+            start = try await lastEntry(of: topic)
+        }
+        let reader = RedisConnection(
+            self.options, tls: tls, role: "reader", loop: loop, clock: clock, random: random, observers: observers)
+        let subscription = RedisSubscription(
+            self, topic: topic, consumer: consumerName(for: topic, options.group), options, reader: reader, after: start)
+        reader.open()
+        do {
+            try await reader.waitUntilConnected()
+        } catch {
+            await reader.close()
+            throw error
+        }
+        let isClosed = state.withLock { state in
+            state.subscriptions.removeAll { $0.subscription == nil }
+            state.subscriptions.append(WeakSubscription(subscription: subscription))
+            return state.isClosed
+        }
+        guard !isClosed else {
+            await reader.close()
+            throw MillraceError(.closed, "the transport is closed", isRetriable: false)
+        }
+        subscription.start()
+        return subscription
+    }
+
+    /// The configured name, with a number from the second subscription of a group on: members must not share a name.
+    private func consumerName(for topic: String, _ group: String?) -> String {
+        guard let consumer = options.consumer else { return "\(MessageID.next())" }
+        let others = state.withLock { state in
+            state.subscriptions.count { $0.subscription?.topic == topic && $0.subscription?.group == group }
+        }
+        return others == 0 ? consumer : "\(consumer)#\(others + 1)"
+    }
+
+    /// Makes a group, and the stream if need be; an existing group stays as it is.
+    func createGroup(_ group: String, of topic: String, start: StartPosition) async throws {
+        try await commands.run { writer in
+            RedisCommands.createGroup(group, of: topic, start: start, into: &writer)
+        } read: { reply in
+            if let error = reply.error, !error.hasPrefix("BUSYGROUP") { throw RedisError.make(error, topic: topic) }
+        }
+    }
+
+    /// The id of a stream's last entry, so that a reader without a group misses nothing from now on.
+    private func lastEntry(of topic: String) async throws -> Position {
+        try await commands.run { writer in
+            writer.command(arguments: 6)
+            writer.bulk("XREVRANGE")
+            writer.bulk(topic)
+            writer.bulk("+")
+            writer.bulk("-")
+            writer.bulk("COUNT")
+            writer.bulk("1")
+        } read: { reply in
+            if let error = reply.error { throw RedisError.make(error, topic: topic) }
+            return reply.element(0) { entry in entry.element(0) { $0.entryID } } ?? Position(low: 0)
+        }
+    }
+
+    // MARK: End
+
+    /// Closes all subscriptions and connections; what was taken and not settled goes back to its groups.
+    public func close() async {
+        let subscriptions = state.withLock { state -> [RedisSubscription]? in
+            guard !state.isClosed else { return nil }
+            defer { state = State(subscriptions: [], isClosed: true) }
+            return state.subscriptions.compactMap(\.subscription)
+        }
+        guard let subscriptions else { return await hasClosed.waitUncancellably() }
+        for subscription in subscriptions { await subscription.close() }
+        await commands.close()
+        loop.stop()
+        hasClosed.fire()
+    }
+}
