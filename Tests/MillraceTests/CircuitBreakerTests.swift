@@ -388,22 +388,12 @@ import Testing
                 self.base = base
                 self.count = count
             }
-            var topic: String { base.topic }
-            var group: String? { base.group }
             func pull(into batch: inout DeliveryBatch, upTo limit: Int, until deadline: ClockInstant?) async throws -> Bool {
                 let pulled = try await base.pull(into: &batch, upTo: limit, until: deadline)
                 let pulledCount = batch.count
                 count.update { $0 += pulledCount }
                 return pulled
             }
-            func acknowledge(_ tokens: [DeliveryToken]) { base.acknowledge(tokens) }
-            func settle(_ token: DeliveryToken, _ settlement: Settlement) { base.settle(token, settlement) }
-            func renew(_ tokens: [DeliveryToken]) { base.renew(tokens) }
-            func pause() { base.pause() }
-            func resume() { base.resume() }
-            func stopFetching() { base.stopFetching() }
-            func flush() async throws { try await base.flush() }
-            func close() async { await base.close() }
         }
     }
 }

@@ -46,9 +46,6 @@ final class CuttingSubscriber: Subscriber {
             self.cuts = cuts
         }
 
-        var topic: String { base.topic }
-        var group: String? { base.group }
-
         func pull(into batch: inout DeliveryBatch, upTo limit: Int, until deadline: ClockInstant?) async throws -> Bool {
             if delivered.value >= 3,
                 cuts.update({

@@ -85,6 +85,8 @@ public enum SubscriptionScope {
 }
 
 /// A subscription that stands in front of another one: a decorator, a fault injector.
+///
+/// What it does not do itself, the subscription behind it does.
 public protocol SubscriptionWrapper: Subscription {
     /// The subscription behind it.
     var base: any Subscription { get }
@@ -92,5 +94,31 @@ public protocol SubscriptionWrapper: Subscription {
 
 extension SubscriptionWrapper {
     /// That of the subscription behind it.
+    public var topic: String { base.topic }
+    /// That of the subscription behind it.
+    public var group: String? { base.group }
+    /// That of the subscription behind it.
     public var lag: Int? { base.lag }
+
+    /// Pulls from the subscription behind it.
+    public func pull(into batch: inout DeliveryBatch, upTo limit: Int, until deadline: ClockInstant?) async throws -> Bool {
+        try await base.pull(into: &batch, upTo: limit, until: deadline)
+    }
+
+    /// Acknowledges to the subscription behind it.
+    public func acknowledge(_ tokens: [DeliveryToken]) { base.acknowledge(tokens) }
+    /// Settles with the subscription behind it.
+    public func settle(_ token: DeliveryToken, _ settlement: Settlement) { base.settle(token, settlement) }
+    /// Renews leases of the subscription behind it.
+    public func renew(_ tokens: [DeliveryToken]) { base.renew(tokens) }
+    /// Pauses the subscription behind it.
+    public func pause() { base.pause() }
+    /// Ends the pause of the subscription behind it.
+    public func resume() { base.resume() }
+    /// Stops the fetching of the subscription behind it.
+    public func stopFetching() { base.stopFetching() }
+    /// Flushes the subscription behind it.
+    public func flush() async throws { try await base.flush() }
+    /// Closes the subscription behind it.
+    public func close() async { await base.close() }
 }

@@ -19,9 +19,6 @@ final class FaultySubscription: SubscriptionWrapper {
         self.injector = injector
     }
 
-    var topic: String { base.topic }
-    var group: String? { base.group }
-
     // MARK: Pull
 
     func pull(into batch: inout DeliveryBatch, upTo limit: Int, until deadline: ClockInstant?) async throws -> Bool {
@@ -118,9 +115,6 @@ final class FaultySubscription: SubscriptionWrapper {
 
     // MARK: Live and end
 
-    func pause() { base.pause() }
-    func resume() { base.resume() }
-
     func stopFetching() {
         state.withLock { state in
             for copy in state.pending { state.copies.remove(copy.token) }
@@ -133,6 +127,4 @@ final class FaultySubscription: SubscriptionWrapper {
         try checkConnection()
         try await base.flush()
     }
-
-    func close() async { await base.close() }
 }
