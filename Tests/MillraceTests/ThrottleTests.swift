@@ -16,6 +16,18 @@ import Testing
         #expect(take(9_000) == .nanoseconds(100))
     }
 
+    @Test("Rates and bursts beyond the range of the clock are held to it", arguments: [(1, Int.max), (Int.max, 1)])
+    func hugeParameters(_ seconds: Int, _ burst: Int) async throws {
+        try await Bench().run {
+            Throttle(1, per: .seconds(seconds), burst: burst)
+            RateLimit(1, per: .seconds(seconds), burst: burst) { _ in "k" }
+        } handler: { message, _ in
+            [message]
+        } _: { out in
+            _ = try await out.next()
+        }
+    }
+
     @Test func aMessageWaitsForItsToken() async throws {
         let clock = ManualClock()
         let bench = try Bench(clock: clock)

@@ -50,26 +50,32 @@ public struct Throttle: Middleware {
 final class TokenBucket: Sendable {
     /// Nanoseconds between tokens.
     private let interval: Int64
-    private let burst: Int
+    /// How many nanoseconds' worth of tokens the bucket holds besides one.
+    private let reserve: Int64
     private let due = Lock<Int64?>(nil)
 
+    /// Both are held to some seventy years, so that no sum leaves the clock's range.
+    private static let limit = Int64.max / 4
+
     init(interval: Int64, burst: Int) {
-        self.interval = max(1, interval)
-        self.burst = burst
+        self.interval = min(max(1, interval), Self.limit)
+        let (product, overflow) = self.interval.multipliedReportingOverflow(by: Int64(burst - 1))
+        reserve = overflow ? Self.limit : min(product, Self.limit)
     }
 
     /// Takes a token, perhaps one of the future, and says how long to wait for it.
     func take(at now: ClockInstant) -> Duration {
         due.withLock { due in
-            let start = max(due ?? .min, now.nanoseconds - interval * Int64(burst - 1))
-            due = start + interval
+            let start = max(due ?? .min, now.nanoseconds - reserve)
+            let (sum, overflow) = start.addingReportingOverflow(interval)
+            due = overflow ? .max : sum
             return .nanoseconds(max(0, start - now.nanoseconds))
         }
     }
 
     /// Whether all tokens are back, so that the bucket is like a new one.
     func isFull(at now: ClockInstant) -> Bool {
-        due.withLock { due in due.map { $0 <= now.nanoseconds - interval * Int64(burst - 1) } ?? true }
+        due.withLock { due in due.map { $0 <= now.nanoseconds - reserve } ?? true }
     }
 
     /// Gives back a token that was not used.
