@@ -144,6 +144,26 @@ import Testing
         #expect(handled.value == ["1 1", "2 1", "3 1"])
     }
 
+    @Test("gives a message up that was handed out too often, without another attempt") func exhausted() async throws {
+        let bench = try Bench()
+        let poison = try await TopicProbe(of: "poison", on: bench.broker)
+        let calls = Box(0)
+        try await bench.run([Message(text: "x")], .init(maximumAttempts: 2)) {
+            FailurePolicy(
+                .otherwise(
+                    .retry(attempts: 10, backoff: .constant()), .retryLater(attempts: 20, backoff: .constant()),
+                    .deadLetter("poison", on: bench.broker)))
+        } handler: { _, _ in
+            calls.update { $0 += 1 }
+            throw RetryLater(after: .zero)
+        } _: { _ in
+            let letter = try #require(DeadLetter(try await poison.next()))
+            #expect(letter.errorType == "MillraceError.attemptsExhausted")
+            #expect(letter.attempts == 3)
+        }
+        #expect(calls.value == 2)
+    }
+
     @Test("lets an error without a rule go on outward, and RetryLater pass") func noRule() async throws {
         let bench = try Bench()
         let poison = try await TopicProbe(of: "poison", on: bench.broker)

@@ -100,7 +100,8 @@ public struct FailurePolicy: StagedMiddleware {
         guard let rule = rules.first(where: { $0.matches(error) }) else { return nil }
         return rule.actions.lazy.map(\.kind).first { kind in
             switch kind {
-            case .retry(let attempts, _), .retryLater(let attempts, _): context.attempt < attempts
+            // A message that was handed out too often is not handled again: it may be the one that ends the process.
+            case .retry(let attempts, _), .retryLater(let attempts, _): !context.isExhausted && context.attempt < attempts
             default: true
             }
         }
