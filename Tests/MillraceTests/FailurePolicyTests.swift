@@ -164,6 +164,21 @@ import Testing
         #expect(calls.value == 2)
     }
 
+    @Test("that rejects tells a PoisonQueue outside of it what the error was") func rejectKeepsType() async throws {
+        let bench = try Bench()
+        let poison = try await TopicProbe(of: "poison", on: bench.broker)
+        try await bench.run {
+            PoisonQueue("poison", on: bench.broker)
+            FailurePolicy(.otherwise(.reject))
+        } handler: { _, _ in
+            throw Declined()
+        } _: { _ in
+            let letter = try #require(DeadLetter(try await poison.next()))
+            #expect(letter.errorType == "Declined")
+            #expect(letter.reason == "Declined()")
+        }
+    }
+
     @Test("lets an error without a rule go on outward, and RetryLater pass") func noRule() async throws {
         let bench = try Bench()
         let poison = try await TopicProbe(of: "poison", on: bench.broker)

@@ -62,7 +62,7 @@ public struct FailurePolicy: StagedMiddleware {
                 context.rememberAttempts(of: message)
                 throw RetryLater(after: delay, because: error)
             case .reject:
-                throw error as? Reject ?? Reject("\(error)")
+                throw error as? Reject ?? Reject("\(error)", because: error)
             case .deadLetter(let topic):
                 try await topic.send(message, error, context)
                 return Outputs()

@@ -33,9 +33,14 @@ extension Error {
 public struct Reject: Error, Sendable, CustomStringConvertible {
     /// Why, for whoever reads the dead letters.
     public let reason: String
+    /// The error behind it, whose type the dead letter names; nil if there is none.
+    public let cause: (any Error)?
 
     /// A message that is to be given up.
-    public init(_ reason: String) { self.reason = reason }
+    public init(_ reason: String, because cause: (any Error)? = nil) {
+        self.reason = reason
+        self.cause = cause
+    }
 
     /// The reason.
     public var description: String { reason }
