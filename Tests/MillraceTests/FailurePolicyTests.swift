@@ -144,6 +144,61 @@ import Testing
         #expect(handled.value == ["1 1", "2 1", "3 1"])
     }
 
+    @Test("keeps the count of attempts and the time of the first failure over a pause") func pauseKeepsCount() async throws {
+        let observer = RecordingObserver(level: .error)
+        let bench = try Bench(observers: [observer])
+        let attempts = Box<[Int]>([])
+        let firstFailures = Box<Set<Int64?>>([])
+        let router = Router(bench.options) {
+            FailurePolicy(
+                .otherwise(
+                    .retry(attempts: 3, backoff: .constant()), .retryLater(attempts: 4, backoff: .constant()), .pauseHandler))
+        }
+        try router.handle("h", from: "in", on: bench.broker, to: "out") { message, context in
+            attempts.update { $0.append(context.attempt) }
+            if context.attempt > 3 { firstFailures.update { _ = $0.insert(context.firstFailedAt) } }
+            if attempts.value.count < 5 { throw Flaky() }
+            return [message]
+        }
+        let out = try await TopicProbe(of: "out", on: bench.broker)
+        try await withRunning(router) {
+            try await bench.broker.publish(Message(text: "x"), to: "in")
+            try await observer.event { if case .handlerPausedByPolicy = $0.kind { true } else { false } }
+            try router.resume("h")
+            _ = try await out.next()
+        }
+        #expect(attempts.value == [1, 2, 3, 4, 4])
+        #expect(firstFailures.value.count == 1)
+        #expect(!firstFailures.value.contains(nil))
+    }
+
+    @Test("that pauses the handler gives back what is fetched already, and says so once") func pauseStopsTheBatch() async throws {
+        let observer = RecordingObserver(level: .error)
+        let bench = try Bench(observers: [observer])
+        let seen = Box<[String]>([])
+        let isMended = Box(false)
+        let router = Router(bench.options) { FailurePolicy(.on(Unavailable.self, .pauseHandler)) }
+        try router.handle("h", from: "in", on: bench.broker, to: "out") { message, _ in
+            let text = message.payload.text ?? ""
+            if text.hasSuffix("00"), !isMended.value { throw Unavailable() }
+            seen.update { $0.append(text) }
+            return [message]
+        }
+        let out = try await TopicProbe(of: "out", on: bench.broker)
+        let texts = (1...400).map { "\($0)" }
+        try await bench.broker.prepare(topic: "in", group: "h")
+        try await bench.broker.publish(texts.map { Message(text: $0) }, to: "in")
+        try await withRunning(router) {
+            try await observer.event { if case .handlerPausedByPolicy = $0.kind { true } else { false } }
+            isMended.update { $0 = true }
+            while bench.broker.depth(of: "in", group: "h")?.inFlight != 0 { await Task.yield() }
+            try router.resume("h")
+            _ = try await out.collect(400)
+        }
+        #expect(seen.value == texts)
+        #expect(observer.count { if case .handlerPausedByPolicy = $0.kind { true } else { false } } == 1)
+    }
+
     @Test("gives a message up that was handed out too often, without another attempt") func exhausted() async throws {
         let bench = try Bench()
         let poison = try await TopicProbe(of: "poison", on: bench.broker)

@@ -71,8 +71,9 @@ public struct FailurePolicy: StagedMiddleware {
                     .warning, .messageDropped(handler: context.handler, id: message.id, error: error))
                 return Outputs()
             case .pauseHandler:
-                context.observers.report(.error, .handlerPausedByPolicy(handler: context.handler, error: error))
-                control?.pause(by: .failurePolicy)
+                if control?.pause(by: .failurePolicy) == true {
+                    context.observers.report(.error, .handlerPausedByPolicy(handler: context.handler, error: error))
+                }
                 throw HandedBack(reason: "\(error)")
             }
             context.attempt += 1

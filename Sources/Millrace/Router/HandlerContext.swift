@@ -124,6 +124,11 @@ public final class HandlerContext {
         excused.add(message.id)
         guard isRecalled else { return }
         history.note(message.id, AttemptHistory.Entry(attempts: recalledAttempts, firstFailedAt: firstFailedAt))
+        restoreAttempts(of: message)
+    }
+
+    /// The message goes back as if it had not been handed out: what was known of it before is to be known again.
+    func restoreAttempts(of message: Message) {
     }
 
     /// So many of the deliveries so far are not to count.

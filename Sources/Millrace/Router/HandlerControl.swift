@@ -25,11 +25,13 @@ public final class HandlerControl: Sendable {
 
     init() {}
 
-    /// Lets the handler fetch nothing. What it has fetched, it handles.
-    public func pause(by holder: Holder) { change { $0.insert(holder).inserted } }
+    /// Lets the handler fetch nothing. What it has fetched, it handles. Returns whether `holder` did not hold it up before.
+    @discardableResult
+    public func pause(by holder: Holder) -> Bool { change { $0.insert(holder).inserted } }
 
-    /// Lets the handler fetch again, unless somebody else holds it up.
-    public func resume(by holder: Holder) { change { $0.remove(holder) != nil } }
+    /// Lets the handler fetch again, unless somebody else holds it up. Returns whether `holder` held it up before.
+    @discardableResult
+    public func resume(by holder: Holder) -> Bool { change { $0.remove(holder) != nil } }
 
     /// Who holds the handler up; empty when it fetches.
     public var holders: Set<Holder> { state.withLock { $0.holders } }
@@ -43,8 +45,9 @@ public final class HandlerControl: Sendable {
     /// Calls `action` after each change of ``holders``. It is to read them itself: calls may overtake each other.
     func whenChanged(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.onChange = action } }
 
-    private func change(_ body: (inout Set<Holder>) -> Bool) {
-        let action = state.withLock { state in body(&state.holders) ? state.onChange : nil }
-        action?()
+    private func change(_ body: (inout Set<Holder>) -> Bool) -> Bool {
+        let (hasChanged, action) = state.withLock { state in (body(&state.holders), state.onChange) }
+        if hasChanged { action?() }
+        return hasChanged
     }
 }

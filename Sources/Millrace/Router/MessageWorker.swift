@@ -94,7 +94,10 @@ final class MessageWorker: Worker, @unchecked Sendable {
                 if wantsTrace { reportHandled(record) }
             } catch {
                 await context.concludeFailure(error)
+                if error is HandedBack { context.restoreAttempts(of: record.message) }
                 scope.settleFailure(record, error, isAcknowledged: context.isAcknowledged, wasCutOff: slot.isCutOff)
+                // Somebody has to look at the failure first: what is fetched already keeps its place behind it.
+                if error is HandedBack, scope.control.holders.contains(.failurePolicy) { return release(&state) }
             }
             if slot.isSpent { return }
             if state.outbox.isFull || slot.takeFlushRequest() { await state.outbox.flush(state.batch, slot: slot) }
