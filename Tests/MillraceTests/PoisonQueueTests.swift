@@ -92,4 +92,25 @@ import Testing
         }
         #expect(handled.value == 0)
     }
+
+    @Test("A handler of the poison topic itself tries its letters again, and their first record stays")
+    func ownTopic() async throws {
+        let broker = try quietBroker()
+        let records = Box<[[String]]>([])
+        let out = try await TopicProbe(of: "out", on: broker)
+        let router = Router(.quiet) { PoisonQueue("poison", on: broker) }
+        try router.handle(
+            "complaints", from: "poison", on: broker, to: "out", .init(redelivery: .constant(.milliseconds(1)))
+        ) { message, context in
+            let letter = try #require(DeadLetter(message))
+            records.update { $0.append([letter.topic, "\(context.deliveryAttempt)"]) }
+            if context.deliveryAttempt < 3 { throw Flaky() }
+            return [message]
+        }
+        try await withRunning(router) {
+            try await broker.publish(Message(text: "x", metadata: [MetadataKey.poisonTopic: "orders"]), to: "poison")
+            _ = try await out.next()
+        }
+        #expect(records.value == [["orders", "1"], ["orders", "2"], ["orders", "3"]])
+    }
 }

@@ -3,8 +3,11 @@ struct DeadLetterTopic: Sendable {
     let topic: String
     let publisher: any Publisher
 
-    /// Publishes the message with the record of its failure. Throws a ``MillraceError`` of code `publishFailed`.
+    /// Publishes the message with the record of its failure. Throws a ``MillraceError`` of code `publishFailed`, and `error`
+    /// itself when the topic is the one that the handler reads: it would meet the message again at once, with a new record in
+    /// the place of the first.
     func send(_ message: Message, _ error: any Error, _ context: HandlerContext) async throws {
+        guard !context.reads(topic, of: publisher) else { throw error }
         do {
             try await publisher.publish(DeadLetter(message, error, context).letter, to: topic)
         } catch let publishError {

@@ -54,6 +54,7 @@ public final class HandlerContext {
     private(set) var outcomeActions: [OutcomeAction] = []
     private let transportCanRetryLater: Bool
     private let subscription: any Subscription
+    private let subscriber: any Subscriber
     private let history: AttemptHistory
     private let excused: ExcusedDeliveries
     /// By what the subscription knows the delivery.
@@ -81,6 +82,7 @@ public final class HandlerContext {
         random = environment.random
         observers = environment.observers
         subscription = scope.subscription
+        subscriber = definition.subscriber
         history = scope.history
         excused = scope.control.excused
         self.slot = slot
@@ -122,19 +124,24 @@ public final class HandlerContext {
     /// The message goes back through no fault of its own: this delivery, with all that was tried in it, is not to count.
     func excuseDelivery(of message: Message) {
         excused.add(message.id)
-        guard isRecalled else { return }
-        history.note(message.id, AttemptHistory.Entry(attempts: recalledAttempts, firstFailedAt: firstFailedAt))
         restoreAttempts(of: message)
     }
 
     /// The message goes back as if it had not been handed out: what was known of it before is to be known again.
     func restoreAttempts(of message: Message) {
+        guard isRecalled else { return }
+        history.note(message.id, AttemptHistory.Entry(attempts: recalledAttempts, firstFailedAt: firstFailedAt))
     }
 
     /// So many of the deliveries so far are not to count.
     func excuse(_ count: Int, maximumAttempts: Int) {
         if !isRecalled { attempt = max(1, deliveryAttempt - count) }
         isExhausted = deliveryAttempt - count > maximumAttempts
+    }
+
+    /// Whether what is published to a topic comes to this handler.
+    func reads(_ topic: String, of publisher: any Publisher) -> Bool {
+        topic == self.topic && publisher as AnyObject === subscriber as AnyObject
     }
 
     /// Keeps the count of attempts while the transport has the message.
