@@ -58,14 +58,36 @@ final class CuttingSubscriber: Subscriber {
             delivered.update { $0 += 1 }
             return pulled
         }
+    }
+}
 
-        func acknowledge(_ tokens: [DeliveryToken]) { base.acknowledge(tokens) }
-        func settle(_ token: DeliveryToken, _ settlement: Settlement) { base.settle(token, settlement) }
-        func renew(_ tokens: [DeliveryToken]) { base.renew(tokens) }
-        func pause() { base.pause() }
-        func resume() { base.resume() }
-        func stopFetching() { base.stopFetching() }
-        func flush() async throws { try await base.flush() }
-        func close() async { await base.close() }
+/// Sends its acknowledgements with the next flush, as brokers do.
+final class LateAcknowledgements: Subscriber {
+    let base: MemoryTransport
+
+    init(base: MemoryTransport) { self.base = base }
+
+    var capabilities: Capabilities { base.capabilities }
+
+    func subscribe(to topic: String, _ options: SubscriptionOptions) async throws -> any Subscription {
+        Late(base: try await base.subscribe(to: topic, options))
+    }
+
+    private final class Late: SubscriptionWrapper {
+        let base: any Subscription
+        let acknowledged = Box<[DeliveryToken]>([])
+
+        init(base: any Subscription) { self.base = base }
+
+        func acknowledge(_ tokens: [DeliveryToken]) { acknowledged.update { $0 += tokens } }
+
+        func flush() async throws {
+            base.acknowledge(
+                acknowledged.update { tokens in
+                    defer { tokens = [] }
+                    return tokens
+                })
+            try await base.flush()
+        }
     }
 }

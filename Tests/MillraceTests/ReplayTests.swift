@@ -129,6 +129,81 @@ import Testing
         #expect(left == 2)
     }
 
+    @Test("leaves a letter whose topic is no topic, and goes on with the others") func malformedTopic() async throws {
+        try await poison(1, topic: "")
+        try await poison(1, topic: "or\u{0}ders")
+        try await poison(1)
+        let report = try await Replay(from: "poison", on: broker, quick).run()
+        #expect(report.replayed == 1 && report.withoutRecord == 2)
+        #expect(left == 2)
+    }
+
+    @Test("ends at its limit without waiting for more") func limitAtTheEnd() async throws {
+        try await poison(2)
+        var options = quick
+        options.limit = 2
+        options.idleTimeout = .seconds(3_600)
+        let replay = Replay(from: "poison", on: broker, options)
+        let report = try await withTimeLimit(.seconds(10), "the run") { try await replay.run() }
+        #expect(report.replayed == 2)
+    }
+
+    @Test("ends though messages go on failing") func liveFailures() async throws {
+        let clock = ManualClock()
+        let broker = try quietBroker(clock: clock)
+        var letter = Message(text: "new", metadata: [MetadataKey.poisonTopic: "orders"])
+        letter.metadata[MetadataKey.poisonLastFailedAt] = "\(Int64.max)"
+        try await broker.publish(letter, to: "poison")
+        var options = quick
+        options.clock = clock
+        options.idleTimeout = .seconds(3)
+        let replay = Replay(from: "poison", on: broker, options)
+        let report = Box<Replay.Report?>(nil)
+        async let running: Void = {
+            let result = try await replay.run()
+            report.update { $0 = result }
+        }()
+        try await withTimeLimit(.seconds(10), "the run") { [letter] in
+            for _ in 0..<20 where report.value == nil {
+                try await clock.waitForTimers(2)
+                clock.advance(by: .seconds(1))
+                try await broker.publish(letter, to: "poison")
+                for _ in 0..<100 where report.value == nil { await Task.yield() }
+            }
+        }
+        try await running
+        let failedSince = try #require(report.value).failedSince
+        #expect(failedSince < 6, "\(failedSince)")
+        #expect(report.value?.isComplete == true)
+    }
+
+    @Test("sends its acknowledgements also when it fails") func flushesWhenFailing() async throws {
+        try await poison(3)
+        let reader = LateAcknowledgements(base: broker)
+        let orders = FaultyTransport(broker, plan: [.failPublish: .nth(3)])
+        await #expect(throws: MillraceError.self) {
+            _ = try await Replay(from: "poison", on: reader, to: orders, quick).run()
+        }
+        #expect(left == 1)
+    }
+
+    @Test("that loses its subscription says so, instead of having seen the end") func closed() async throws {
+        try await poison(1)
+        var options = quick
+        options.idleTimeout = .seconds(3_600)
+        let orders = FailingPublisher(failures: 0)
+        let replay = Replay(from: "poison", on: broker, to: orders, options)
+        async let running = replay.run()
+        try await orders.accepted.wait()
+        await broker.close()
+        do {
+            _ = try await running
+            Issue.record("nothing was thrown")
+        } catch {
+            #expect((error as? MillraceError)?.code == .closed, "\(error)")
+        }
+    }
+
     @Test("is for the group that failed; other groups acknowledge unseen, and outputs are for everyone")
     func onlyFailedGroup() async throws {
         let isMended = Box(false)

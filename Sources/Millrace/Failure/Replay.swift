@@ -5,8 +5,8 @@
 /// print("\(report.replayed) brought back, \(report.skipped) left")
 /// ```
 ///
-/// A run takes up what failed before it began. It ends when `limit` messages are brought back, or when nothing has arrived for
-/// `idleTimeout`. What it does not bring back stays in the poison topic: it is held until the run ends, and released then.
+/// A run takes up what failed before it began. It ends when `limit` messages are brought back, or when nothing of that has
+/// arrived for `idleTimeout`, though messages may go on failing. What it does not bring back stays in the poison topic: it is held until the run ends, and released then.
 ///
 /// A message comes back for the consumer group in which it failed; the router acknowledges it unseen in other groups, so that
 /// those who have handled it already do not handle it twice.
@@ -38,7 +38,8 @@ public struct Replay: Sendable {
 
     /// Brings messages back that `filter` says yes to; all, by default.
     ///
-    /// Throws a ``MillraceError``: `invalidOption`, what subscribing throws, and what publishing throws; the message that could
+    /// Throws a ``MillraceError``: `invalidOption`, what subscribing throws, `closed` when the transport is closed meanwhile, and
+    /// what publishing throws; the message that could
     /// not be published, and those that were left, stay in the poison topic. Cancelling the task throws `CancellationError`.
     /// A run that is cut off between publishing a message and acknowledging its letter leaves the letter in place, so that a
     /// later run may bring the message back once more.
@@ -53,8 +54,10 @@ public struct Replay: Sendable {
             await subscription.close()
             return report
         } catch {
+            // What was brought back is not to come back once more because of a failure after it.
+            try? await subscription.flush()
             await subscription.close()
-            throw error
+            throw Task.isCancelled ? CancellationError() : error
         }
     }
 }
@@ -79,7 +82,7 @@ extension Replay {
         /// How many messages a run may leave and hold. When there are more, it ends, and its report says that it is not
         /// complete. Defaults to 10,000; at least 1.
         public var window: Int
-        /// How long nothing has to arrive for the run to end. Defaults to 3 seconds; more than 0.
+        /// How long nothing that failed before the run has to arrive for the run to end. Defaults to 3 seconds; more than 0.
         public var idleTimeout: Duration
         /// How long the transport waits for a run that has died before it hands its messages to another one. Defaults to 30
         /// seconds; at least 1 millisecond. The lease is renewed while the run lives.
@@ -140,7 +143,7 @@ extension Replay {
         public internal(set) var skipped = 0
         /// How many were left because they have been brought back `maximumReplays` times.
         public internal(set) var exhausted = 0
-        /// How many were left because they have no record of a failure.
+        /// How many were left because they have no record of a failure, or one that names no valid topic.
         public internal(set) var withoutRecord = 0
         /// How many were left because they failed after the run had begun.
         public internal(set) var failedSince = 0

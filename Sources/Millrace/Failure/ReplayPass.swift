@@ -6,7 +6,7 @@ final class ReplayPass: Sendable {
     private let bucket: TokenBucket?
     private let began: Int64
     /// What is held until the subscription is closed, and whose lease has to be renewed.
-    private let held = Lock<[DeliveryToken]>([])
+    private let held = Lock<Set<DeliveryToken>>([])
 
     init(_ subscription: any Subscription, to publisher: any Publisher, _ options: Replay.Options) {
         self.subscription = subscription
@@ -20,30 +20,42 @@ final class ReplayPass: Sendable {
 
     func run(where filter: @Sendable (DeadLetter) -> Bool) async throws -> Replay.Report {
         let renewal = Renewal(clock: options.clock, every: options.lease / 3) { [self] in
-            subscription.renew(held.withLock { $0 })
+            subscription.renew(Array(held.withLock { $0 }))
         }
         defer { renewal.stop() }
         var report = Replay.Report()
         var batch = DeliveryBatch()
+        var deadline = options.clock.now.advanced(by: options.idleTimeout)
         while true {
             let room = min(128, options.window - held.withLock { $0.count })
             guard room > 0 else { return report }
-            let deadline = options.clock.now.advanced(by: options.idleTimeout)
             guard try await subscription.pull(into: &batch, upTo: room, until: deadline) else {
+                guard options.clock.now >= deadline else {
+                    throw MillraceError(
+                        .closed, "topic '\(subscription.topic)': the subscription ended during a replay", isRetriable: true)
+                }
                 report.isComplete = true
                 return report
             }
-            held.withLock { held in held += batch.records.map(\.token) }
+            held.withLock { $0.formUnion(batch.records.map(\.token)) }
+            let failedSince = report.failedSince
             for record in batch.records {
-                if let limit = options.limit, report.replayed >= limit { return report }
                 guard let letter = wanted(record.message, filter, &report) else { continue }
                 if !options.isDryRun {
                     try await bringBack(letter)
-                    held.withLock { held in held.removeAll { $0 == record.token } }
+                    held.withLock { _ = $0.remove(record.token) }
                     subscription.acknowledge([record.token])
                 }
                 report.replayed += 1
                 report.replayedTo[letter.topic, default: 0] += 1
+                if report.replayed == options.limit { return report }
+            }
+            // Messages that go on failing do not keep the run from its end.
+            if report.failedSince - failedSince < batch.count {
+                deadline = options.clock.now.advanced(by: options.idleTimeout)
+            } else if options.clock.now >= deadline {
+                report.isComplete = true
+                return report
             }
             batch.removeAll()
         }
@@ -53,7 +65,7 @@ final class ReplayPass: Sendable {
     private func wanted(
         _ message: Message, _ filter: (DeadLetter) -> Bool, _ report: inout Replay.Report
     ) -> DeadLetter? {
-        guard let letter = DeadLetter(message) else {
+        guard let letter = DeadLetter(message), (try? Naming.checkTopic(letter.topic)) != nil else {
             report.withoutRecord += 1
             return nil
         }
