@@ -14,7 +14,7 @@ extension MemoryTopic {
             let group = try locked { state -> MemoryGroup in
                 guard !state.isClosed else { throw TopicRegistry.closedError() }
                 let (group, isNew) = state.group(named: wanted.group, capacity: options.capacity)
-                if isNew, group.name != nil, wanted.start == .beginning { state.fill(group, options: options) }
+                if isNew, group.name != nil, wanted.start != .now { state.fill(group, options: options) }
                 return group
             }
             let member = group.locked { $0.join(wanted) }

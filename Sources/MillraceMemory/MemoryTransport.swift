@@ -60,6 +60,11 @@ public final class MemoryTransport: Transport {
     /// Opens a subscription. See `subscribe(to:_:)`.
     public func subscribe(to topic: String, _ options: SubscriptionOptions = .init()) async throws -> any Subscription {
         try options.validate()
+        if let start = options.start, start.isArbitrary(inGroup: options.group != nil) {
+            throw MillraceError(
+                .unsupported, "start is \(start), the memory transport can begin a group at .beginning or .now, and others at .now",
+                isRetriable: false)
+        }
         return try registry.topic(topic).subscribe(options)
     }
 

@@ -29,6 +29,9 @@ public final class RedisTransport: Transport {
     private let gate: PublishGate
     private let state = Lock(State())
     private let hasClosed = Signal()
+    private let trimmer: RedisTrimmer?
+    /// Runs the trimmer; owned, cancelled and awaited by the transport.
+    private let trimming: Task<Void, Never>?
 
     /// Connects to a server.
     ///
@@ -42,9 +45,6 @@ public final class RedisTransport: Transport {
         _ options: RedisOptions, clock: any SchedulingClock = SystemClock.shared, observers: Observers = .standard
     ) async throws {
         try options.validate()
-        guard options.sentinels == nil else {
-            throw MillraceError(.unsupported, "finding the primary through Sentinels is not possible yet", isRetriable: false)
-        }
         tls = try options.tls.map { try TLSContext($0) }
         self.options = options
         self.clock = clock
@@ -53,13 +53,33 @@ public final class RedisTransport: Transport {
         loop = try EventLoop(name: "millrace-redis")
         commands = RedisConnection(
             options, tls: tls, role: "commands", loop: loop, clock: clock, random: random, observers: self.observers)
+        let trimmer =
+            options.retention.needsTrimming ? RedisTrimmer(options.retention, commands: commands, clock: clock) : nil
+        self.trimmer = trimmer
         commands.open()
         do {
             try await commands.waitUntilConnected()
+            if options.retention.deletesAcknowledged { try await Self.checkScripts(on: commands) }
         } catch {
             await commands.close()
             loop.stop()
             throw error
+        }
+        trimming = trimmer.map { trimmer in Task { await trimmer.run() } }
+    }
+
+    /// Deleting what all groups have acknowledged takes a script: two groups that acknowledge at the same time must not both
+    /// leave it to the other.
+    private static func checkScripts(on commands: RedisConnection) async throws {
+        try await commands.run { writer in
+            writer.command(arguments: 3)
+            writer.bulk("EVAL")
+            writer.bulk("return 1")
+            writer.bulk("0")
+        } read: { reply in
+            guard let error = reply.error else { return }
+            throw MillraceError(
+                .unsupported, "retention.deletesAcknowledged needs a server that runs scripts: \(error)", isRetriable: false)
         }
     }
 
@@ -72,6 +92,7 @@ public final class RedisTransport: Transport {
 
     deinit {
         let (loop, commands) = (loop, commands)
+        trimming?.cancel()
         commands.abandon()
         loop.stop()
     }
@@ -83,7 +104,7 @@ public final class RedisTransport: Transport {
     /// a subscription.
     public var capabilities: Capabilities {
         var capabilities: Capabilities = [
-            .durable, .groups, .ordered, .orderedByKey, .delayedRetry, .attemptCount, .replay, .leases,
+            .durable, .groups, .ordered, .orderedByKey, .delayedRetry, .attemptCount, .replay, .leases, .startAtPosition,
         ]
         if options.deadLetters != .drop { capabilities.insert(.deadLetters) }
         return capabilities
@@ -107,9 +128,10 @@ public final class RedisTransport: Transport {
                 messages.indices.map { .init(index: $0, error: error) }, of: messages.count, to: topic)
         }
         defer { gate.leave(messages.count) }
-        let call = PublishCall(messages, to: topic, maximumLength: options.maximumLength)
+        let call = PublishCall(messages, to: topic, maximumLength: options.retention.lengthWhenAdding)
         commands.send(call)
         try await call.wait()
+        trimmer?.note(topic)
     }
 
     private func checkOpen() throws {
@@ -125,7 +147,7 @@ public final class RedisTransport: Transport {
         try Naming.checkTopic(topic)
         try SubscriptionOptions(group: group).validate()
         try checkOpen()
-        if let group { try await createGroup(group, of: topic, start: .beginning) }
+        if let group { try await createGroup(group, of: topic, start: .behind(Position(low: 0))) }
     }
 
     /// Opens a subscription with a connection of its own. See `Subscriber`.
@@ -135,16 +157,20 @@ public final class RedisTransport: Transport {
         try checkOpen()
         var options = options
         options.group = options.group ?? self.options.group
-        var start = Position(low: 0)
+        let start = RedisStart(options.start, isGroup: options.group != nil)
+        var last = Position(low: 0)
         if let group = options.group {
-            try await createGroup(group, of: topic, start: options.start)
+            try await createGroup(group, of: topic, start: start)
+        } else if case .behind(let position) = start {
+            last = position
         } else {
-            start = try await lastEntry(of: topic)
+            last = try await lastEntry(of: topic)
         }
         let reader = RedisConnection(
-            self.options, tls: tls, role: "reader", loop: loop, clock: clock, random: random, observers: observers)
+            self.options, tls: tls, role: "reader", loop: loop, clock: clock, random: random, observers: observers,
+            isPatient: true)
         let subscription = RedisSubscription(
-            self, topic: topic, consumer: consumerName(for: topic, options.group), options, reader: reader, after: start)
+            self, topic: topic, consumer: consumerName(for: topic, options.group), options, reader: reader, after: last)
         reader.open()
         do {
             try await reader.waitUntilConnected()
@@ -175,7 +201,7 @@ public final class RedisTransport: Transport {
     }
 
     /// Makes a group, and the stream if need be; an existing group stays as it is.
-    func createGroup(_ group: String, of topic: String, start: StartPosition) async throws {
+    func createGroup(_ group: String, of topic: String, start: RedisStart) async throws {
         try await commands.run { writer in
             RedisCommands.createGroup(group, of: topic, start: start, into: &writer)
         } read: { reply in
@@ -210,7 +236,9 @@ public final class RedisTransport: Transport {
         }
         guard let subscriptions else { return await hasClosed.waitUncancellably() }
         for subscription in subscriptions { await subscription.close() }
+        trimming?.cancel()
         await commands.close()
+        await trimming?.value
         loop.stop()
         hasClosed.fire()
     }

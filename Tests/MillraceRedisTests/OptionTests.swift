@@ -22,7 +22,7 @@ extension RedisTests {
                 tls: RedisTLS(
                     caFile: "/ca.pem", certificateFile: "/c.pem", keyFile: "/k.pem", serverName: "other.example", verifies: false),
                 connectTimeout: .milliseconds(500), commandTimeout: .seconds(120), maximumPending: 10, claimInterval: .seconds(7),
-                group: "billing", consumer: "c 1", deadLetters: .topicSuffix(".dlq"), maximumLength: 1000)
+                group: "billing", consumer: "c 1", deadLetters: .topicSuffix(".dlq"), retention: RedisRetention(maximumLength: 1000))
             #expect(options == expected)
         }
 
@@ -139,7 +139,13 @@ extension RedisTests {
                 ("commandTimeout", change { $0.commandTimeout = .zero }),
                 ("claimInterval", change { $0.claimInterval = .microseconds(999) }),
                 ("maximumPending is 0", change { $0.maximumPending = 0 }),
-                ("maximumLength is 0", change { $0.maximumLength = 0 }),
+                ("retention.maximumLength is 0", change { $0.retention.maximumLength = 0 }),
+                ("retention.maximumAge is 0.0 seconds", change { $0.retention.maximumAge = .zero }),
+                ("retention.interval is 0.0 seconds", change { $0.retention.interval = .zero }),
+                (
+                    "sentinels.password is nil",
+                    change { $0.sentinels = RedisSentinels(primary: "p", endpoints: [.tcp(host: "h")], username: "u") }
+                ),
                 ("group", change { $0.group = "a\nb" }),
                 ("consumer", change { $0.consumer = String(repeating: "x", count: 250) }),
                 ("deadLetters", change { $0.deadLetters = .topicSuffix("") }),

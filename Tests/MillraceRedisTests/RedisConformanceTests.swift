@@ -10,6 +10,15 @@ extension RedisTests {
             try await test.run(on: .redis(try await RedisServer.shared))
         }
 
+        /// Cuts come all the time; what the contract says holds all the same.
+        @Test(arguments: ConformanceTest.all) func conformsUnderCuts(_ test: ConformanceTest) async throws {
+            let proxy = try TCPProxy(to: try await RedisServer.shared.port)
+            proxy.cutRandomly(every: .milliseconds(60), RandomSource(seed: test.name.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) }))
+            var subject = ConformanceSubject.redis(port: proxy.port)
+            subject.idleTimeout = .seconds(30)
+            try await test.run(on: subject)
+        }
+
         @Test(arguments: ConformanceTest.all.filter { ["reconnect"].contains($0.name) })
         func survivesARestart(_ test: ConformanceTest) async throws {
             let server = try await RedisServer.start(.init(isDurable: true))
@@ -22,15 +31,23 @@ extension RedisTests {
 }
 
 extension ConformanceSubject {
-    static func redis(_ server: RedisServer) -> ConformanceSubject {
-        let url = server.url
+    static func redis(_ server: RedisServer) -> ConformanceSubject { redis(port: server.port) }
+
+    static func redis(port: Int) -> ConformanceSubject {
         var subject = ConformanceSubject(
             "redis",
             capabilities: [
                 .durable, .groups, .ordered, .orderedByKey, .delayedRetry, .attemptCount, .replay, .leases, .deadLetters,
+                .startAtPosition,
             ]
         ) {
-            try await RedisTransport(url: url, observers: Observers())
+            // A proxy may cut the very first connection.
+            for _ in 0..<20 {
+                if let transport = try? await RedisTransport(url: "redis://127.0.0.1:\(port)", observers: Observers()) {
+                    return transport
+                }
+            }
+            return try await RedisTransport(url: "redis://127.0.0.1:\(port)", observers: Observers())
         }
         // The real clock, on a machine that runs other tests at the same time.
         subject.lease = .seconds(2)

@@ -138,18 +138,18 @@ final class RedisServer: Sendable {
 
     private static let okay = Array("+OK\r\n".utf8)
 
-    private static func ask(_ port: Int, _ password: String?, _ arguments: [String]) throws -> String {
+    static func ask(_ port: Int, _ password: String?, _ arguments: [String]) throws -> String {
         let descriptor = try Loopback.connect(port)
         defer { _ = Loopback.close(descriptor) }
-        // QUIT makes the server hang up after its answer, which needs no parsing then.
-        let commands = (password.map { [["AUTH", $0]] } ?? []) + [arguments, ["QUIT"]]
+        // The server hangs up when it has answered everything, so that the answer needs no parsing.
+        let commands = (password.map { [["AUTH", $0]] } ?? []) + [arguments]
         let text = commands.map { command in
             "*\(command.count)\r\n" + command.map { "$\($0.utf8.count)\r\n\($0)\r\n" }.joined()
         }.joined()
         try Loopback.write(Array(text.utf8), to: descriptor)
+        shutdown(descriptor, Int32(SHUT_WR))
         // In bytes: to a String, CR and LF are one character.
         let answer = Loopback.readAll(descriptor).dropFirst(password == nil ? 0 : okay.count)
-        return String(
-            decoding: answer.suffix(okay.count).elementsEqual(okay) ? answer.dropLast(okay.count) : answer, as: UTF8.self)
+        return String(decoding: answer, as: UTF8.self)
     }
 }

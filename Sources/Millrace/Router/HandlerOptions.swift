@@ -31,8 +31,9 @@ public struct HandlerOptions: Sendable {
     /// How long a delivery may stay unsettled if the process dies. Defaults to 30 seconds. While a handler works, its lease
     /// is renewed.
     public var lease: Duration
-    /// Where a new consumer group begins. Defaults to the first message that the transport still has.
-    public var start: StartPosition
+    /// Where to begin: a consumer group that is new, or a handler without a group. Defaults to nil: a group at the first message
+    /// that the transport still has, a handler without one at what comes from now on.
+    public var start: StartPosition?
     /// Middleware of this handler alone, inside of the router's.
     public var middleware: [any Middleware]
 
@@ -41,7 +42,7 @@ public struct HandlerOptions: Sendable {
         concurrency: Int = 1, ordered: Ordering = .byTransport, prefetch: Int? = nil, group: Group = .handlerName,
         maximumAttempts: Int? = nil,
         redelivery: Backoff = .exponential(from: .milliseconds(100), upTo: .seconds(30)), lease: Duration = .seconds(30),
-        start: StartPosition = .beginning, @MiddlewareBuilder middleware: () -> [any Middleware] = { [] }
+        start: StartPosition? = nil, @MiddlewareBuilder middleware: () -> [any Middleware] = { [] }
     ) {
         self.concurrency = concurrency
         self.ordered = ordered
@@ -89,6 +90,7 @@ public struct HandlerOptions: Sendable {
         if group != .none { try require(.groups, for: "group", group) }
         if ordered == .byKey { try require(.orderedByKey, for: "ordered", ordered) }
         if let maximumAttempts { try require(.attemptCount, for: "maximumAttempts", maximumAttempts) }
+        if let start, start.isArbitrary(inGroup: group != .none) { try require(.startAtPosition, for: "start", start) }
     }
 
     /// The most deliveries that may be out at once.

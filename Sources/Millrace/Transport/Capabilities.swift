@@ -29,12 +29,14 @@ public struct Capabilities: OptionSet, Sendable, Hashable, Codable {
     public static let deadLetters = Capabilities(rawValue: 1 << 10)
     /// Publishers wait while a subscriber lags.
     public static let backPressure = Capabilities(rawValue: 1 << 11)
+    /// A new group, or a subscription without one, can begin at any position or time, also before it was opened.
+    public static let startAtPosition = Capabilities(rawValue: 1 << 12)
 
     static let names: [(Capabilities, String)] = [
         (.durable, "durable"), (.groups, "groups"), (.ordered, "ordered"), (.orderedByKey, "orderedByKey"),
         (.orderedAcrossMembers, "orderedAcrossMembers"), (.nativeDelay, "nativeDelay"), (.delayedRetry, "delayedRetry"),
         (.attemptCount, "attemptCount"), (.replay, "replay"), (.leases, "leases"), (.deadLetters, "deadLetters"),
-        (.backPressure, "backPressure"),
+        (.backPressure, "backPressure"), (.startAtPosition, "startAtPosition"),
     ]
 }
 

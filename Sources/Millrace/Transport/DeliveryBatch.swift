@@ -39,7 +39,7 @@ public struct DeliveryBatch: Sendable {
 
 /// Where a message lies in its topic: up to 128 bits that rise in the broker's order. Their meaning is the transport's:
 /// partition and offset, milliseconds and sequence, or a plain number in `low`.
-public struct Position: Hashable, Comparable, Sendable, CustomStringConvertible {
+public struct Position: Hashable, Comparable, Sendable, LosslessStringConvertible {
     /// The more significant part.
     public let high: UInt64
     /// The less significant part.
@@ -49,6 +49,18 @@ public struct Position: Hashable, Comparable, Sendable, CustomStringConvertible 
     @inlinable public init(high: UInt64 = 0, low: UInt64) {
         self.high = high
         self.low = low
+    }
+
+    /// The position that ``description`` gives a text for: one number, or two with a `-` between them; nil for any other text.
+    public init?(_ description: String) {
+        let parts = description.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count <= 2, let last = parts.last.flatMap({ UInt64($0) }) else { return nil }
+        guard parts.count == 2 else {
+            self.init(low: last)
+            return
+        }
+        guard let high = UInt64(parts[0]) else { return nil }
+        self.init(high: high, low: last)
     }
 
     /// Positions are ordered by `high`, then by `low`.

@@ -14,13 +14,14 @@ public struct SubscriptionOptions: Sendable, Hashable {
     /// at least 1 millisecond. The router renews by itself; elsewhere ``Delivery/renew()`` does.
     public var lease: Duration
 
-    /// Where a group that does not exist yet begins. Defaults to the first message that the transport still has.
-    public var start: StartPosition
+    /// Where to begin: a group that does not exist yet, or a subscription without a group. Defaults to nil: a group at the first
+    /// message that the transport still has, a subscription without one at what comes from now on.
+    public var start: StartPosition?
 
     /// Options with the given values.
     public init(
         group: String? = nil, prefetch: Int = 256, ordered: Ordering = .byTransport, lease: Duration = .seconds(30),
-        start: StartPosition = .beginning
+        start: StartPosition? = nil
     ) {
         self.group = group
         self.prefetch = prefetch
@@ -46,12 +47,4 @@ public enum Ordering: String, Sendable, Hashable, Codable {
     /// A message is handed out only when the one before it with the same key has been settled, also across a retry. Messages
     /// without a key form a lane of their own.
     case byKey
-}
-
-/// Where a new consumer group begins to read.
-public enum StartPosition: String, Sendable, Hashable, Codable {
-    /// At the first message that the transport still has.
-    case beginning
-    /// At the first message published after the subscription was opened.
-    case now
 }

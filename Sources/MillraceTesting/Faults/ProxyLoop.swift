@@ -23,6 +23,8 @@ final class ProxyLoop: Sendable {
     struct State {
         var connections: [ProxyConnection] = []
         var plan = Plan()
+        /// Tells plans by time apart.
+        var planID: UInt64 = 0
         var isStalled = false
         var refuses = false
         var isClosed = false

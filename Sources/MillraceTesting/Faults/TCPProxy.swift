@@ -60,7 +60,10 @@ public final class TCPProxy: Sendable {
     ///
     /// - Parameter bytes: How many; less than 1 counts as 1.
     public func cut(afterBytes bytes: Int) {
-        loop.update { $0.plan = ProxyLoop.Plan(remaining: max(1, bytes)) }
+        loop.update { state in
+            state.plan = ProxyLoop.Plan(remaining: max(1, bytes))
+            state.planID += 1
+        }
     }
 
     /// Cuts one connection again and again: the one that carries a byte drawn at random from the next ones, over all connections
@@ -72,11 +75,43 @@ public final class TCPProxy: Sendable {
     public func cutRandomly(within bytes: Int, _ random: RandomSource) {
         let most = UInt64(max(1, bytes))
         let next = { @Sendable in 1 + Int(random.next() % most) }
-        loop.update { $0.plan = ProxyLoop.Plan(remaining: next(), next: next) }
+        loop.update { state in
+            state.plan = ProxyLoop.Plan(remaining: next(), next: next)
+            state.planID += 1
+        }
     }
 
-    /// Takes back what ``cut(afterBytes:)`` or ``cutRandomly(within:_:)`` has planned.
-    public func stopCutting() { loop.update { $0.plan = ProxyLoop.Plan() } }
+    /// Cuts all connections again and again, each time after a while drawn at random. Goes on until ``stopCutting()``.
+    ///
+    /// - Parameters:
+    ///   - interval: Draws from 1 millisecond to so long; on average connections live for half of it. Less than 1 millisecond
+    ///     counts as that.
+    ///   - random: With a seed, the same times come from run to run.
+    public func cutRandomly(every interval: Duration, _ random: RandomSource) {
+        let plan = loop.update { state in
+            state.plan = ProxyLoop.Plan()
+            state.planID += 1
+            return state.planID
+        }
+        cutLater(max(1, Int64(interval / .milliseconds(1))), random, plan)
+    }
+
+    private func cutLater(_ most: Int64, _ random: RandomSource, _ plan: UInt64) {
+        let pause = Duration.milliseconds(1 + Int64(random.next() % UInt64(most)))
+        SystemClock.shared.schedule(after: pause) { [weak self] in
+            guard let self, loop.read({ $0.planID == plan && !$0.isClosed }) else { return }
+            cutAll()
+            cutLater(most, random, plan)
+        }
+    }
+
+    /// Takes back what ``cut(afterBytes:)``, ``cutRandomly(within:_:)`` or ``cutRandomly(every:_:)`` has planned.
+    public func stopCutting() {
+        loop.update { state in
+            state.plan = ProxyLoop.Plan()
+            state.planID += 1
+        }
+    }
 
     /// Stops forwarding without closing anything, as a network does that swallows packets. Connections are still accepted.
     public func stall() { loop.update { $0.isStalled = true } }

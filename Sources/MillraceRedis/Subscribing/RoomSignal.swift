@@ -1,10 +1,11 @@
 import Millrace
 
-/// Tells the reader that there is room again, once however often it is asked.
+/// Tells reader and keeper that there is room again, once however often it is asked.
 final class RoomSignal: @unchecked Sendable {
-    // Safe to share: `reader` is set before anything is fetched.
+    // Safe to share: `reader` and `keeper` are set before anything is fetched.
     private let loop: EventLoop
     weak var reader: RedisReader?
+    weak var keeper: RedisKeeper?
     private let isSet = Lock(false)
 
     init(_ loop: EventLoop) { self.loop = loop }
@@ -17,6 +18,7 @@ final class RoomSignal: @unchecked Sendable {
         guard isFirst else { return }
         loop.execute { [self] in
             isSet.withLock { $0 = false }
+            keeper?.roomAppeared()
             reader?.read()
         }
     }

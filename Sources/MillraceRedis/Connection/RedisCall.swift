@@ -12,8 +12,9 @@ class RedisCall: @unchecked Sendable {
     /// Takes a reply. It is valid during the call only.
     func reply(_ reply: borrowing RedisReply) {}
 
-    /// The connection was lost before all replies had come. Returns whether to send the call again; if not, it has failed.
-    func interrupted() -> Bool { false }
+    /// The connection was lost before all replies had come, when `sent` of the call's bytes had been handed to the network.
+    /// Returns whether to send the call again; if not, it has failed.
+    func interrupted(sent: Int) -> Bool { false }
 
     /// The call has failed and is not used any more.
     func failed(_ error: MillraceError) {}
@@ -23,6 +24,12 @@ class RedisCall: @unchecked Sendable {
 
     /// When it was given to the connection.
     var startedAt = ClockInstant(nanoseconds: 0)
+
+    /// How many bytes had been written on the connection before those of this call.
+    var outputStart = 0
+
+    /// About the server's time, in milliseconds since 1970, when it was sent first; nil when that is not known.
+    var sentAt: Int64?
 }
 
 /// A reply of the server, as hiredis has parsed it.

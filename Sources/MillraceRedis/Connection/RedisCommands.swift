@@ -2,13 +2,13 @@ import Millrace
 
 /// The commands on streams, as they are written.
 enum RedisCommands {
-    static func createGroup(_ group: String, of topic: String, start: StartPosition, into writer: inout RESPWriter) {
+    static func createGroup(_ group: String, of topic: String, start: RedisStart, into writer: inout RESPWriter) {
         writer.command(arguments: 6)
         writer.bulk("XGROUP")
         writer.bulk("CREATE")
         writer.bulk(topic)
         writer.bulk(group)
-        writer.bulk(start == .now ? "$" : "0")
+        start.write(to: &writer)
         writer.bulk("MKSTREAM")
     }
 
@@ -49,9 +49,32 @@ enum RedisCommands {
         for position in positions { writer.bulk(id: (position.high, position.low)) }
     }
 
-    /// The entries of a group that have been with a consumer for at least `idle` milliseconds.
-    static func pending(group: String, of topic: String, idle: Int, count: Int, into writer: inout RESPWriter) {
-        writer.command(arguments: 8)
+    /// Acknowledges, and deletes what no other group has still to handle.
+    static func acknowledgeAndDelete(
+        _ positions: ArraySlice<Position>, group: String, of topic: String, into writer: inout RESPWriter
+    ) {
+        writer.command(arguments: 5 + positions.count)
+        writer.bulk("EVAL")
+        writer.bulk(RedisScript.acknowledgeAndDelete)
+        writer.bulk("1")
+        writer.bulk(topic)
+        writer.bulk(group)
+        for position in positions { writer.bulk(id: (position.high, position.low)) }
+    }
+
+    /// Whom a group's entries are with, in sum.
+    static func pendingSummary(group: String, of topic: String, into writer: inout RESPWriter) {
+        writer.command(arguments: 3)
+        writer.bulk("XPENDING")
+        writer.bulk(topic)
+        writer.bulk(group)
+    }
+
+    /// What a consumer has had for at least `idle` milliseconds.
+    static func pending(
+        of consumer: String, group: String, in topic: String, idle: Int, count: Int, into writer: inout RESPWriter
+    ) {
+        writer.command(arguments: 9)
         writer.bulk("XPENDING")
         writer.bulk(topic)
         writer.bulk(group)
@@ -60,6 +83,24 @@ enum RedisCommands {
         writer.bulk("-")
         writer.bulk("+")
         writer.bulk(count)
+        writer.bulk(consumer)
+    }
+
+    /// The groups of a stream, with what each has been handed and has not acknowledged.
+    static func groups(of topic: String, into writer: inout RESPWriter) {
+        writer.command(arguments: 3)
+        writer.bulk("XINFO")
+        writer.bulk("GROUPS")
+        writer.bulk(topic)
+    }
+
+    /// Asks for one entry.
+    static func entry(_ position: Position, of topic: String, into writer: inout RESPWriter) {
+        writer.command(arguments: 4)
+        writer.bulk("XRANGE")
+        writer.bulk(topic)
+        writer.bulk(id: (position.high, position.low))
+        writer.bulk(id: (position.high, position.low))
     }
 
     /// Takes entries over from whoever has had them for at least `idle` milliseconds, and counts a delivery.
@@ -117,12 +158,15 @@ enum RedisCommands {
     }
 
     /// What a consumer has, with how long and how often.
-    static func pending(of consumer: String, group: String, in topic: String, count: Int, into writer: inout RESPWriter) {
+    static func pending(
+        of consumer: String, group: String, in topic: String, after position: Position? = nil, count: Int,
+        into writer: inout RESPWriter
+    ) {
         writer.command(arguments: 7)
         writer.bulk("XPENDING")
         writer.bulk(topic)
         writer.bulk(group)
-        writer.bulk("-")
+        if let position { writer.bulk("(\(position.high)-\(position.low)") } else { writer.bulk("-") }
         writer.bulk("+")
         writer.bulk(count)
         writer.bulk(consumer)

@@ -40,7 +40,7 @@ final class SimpleCall<Output: Sendable>: RedisCall, @unchecked Sendable {
         }
     }
 
-    override func interrupted() -> Bool {
+    override func interrupted(sent: Int) -> Bool {
         if !isRepeatable {
             done(.failure(MillraceError(.connectionFailed, "the connection was lost", isRetriable: true)))
         }

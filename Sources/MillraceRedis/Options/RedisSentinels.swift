@@ -6,11 +6,17 @@ public struct RedisSentinels: Sendable, Hashable {
     public var primary: String
     /// Where they listen, by TCP; at least one. Their usual port is 26379.
     public var endpoints: [RedisEndpoint]
+    /// The user to authenticate as with the Sentinels. Defaults to nil: their default user. Needs a ``password``.
+    public var username: String?
+    /// The Sentinels' own password, which no description and no error ever shows. Defaults to nil: no authentication.
+    public var password: String?
 
     /// Sentinels with the given values.
-    public init(primary: String, endpoints: [RedisEndpoint]) {
+    public init(primary: String, endpoints: [RedisEndpoint], username: String? = nil, password: String? = nil) {
         self.primary = primary
         self.endpoints = endpoints
+        self.username = username
+        self.password = password
     }
 
     static let defaultPort = 26379
@@ -20,6 +26,9 @@ public struct RedisSentinels: Sendable, Hashable {
             throw RedisOptions.invalid(
                 "sentinels.primary", primary.debugDescription, "at least 1 character, without spaces")
         }
+        if username != nil, password == nil {
+            throw RedisOptions.invalid("sentinels.password", "nil", "given, because sentinels.username is")
+        }
         guard !endpoints.isEmpty else { throw RedisOptions.invalid("sentinels.endpoints", "[]", "at least 1") }
         for (index, endpoint) in endpoints.enumerated() {
             guard case .tcp = endpoint else {
@@ -28,4 +37,15 @@ public struct RedisSentinels: Sendable, Hashable {
             try endpoint.validate("sentinels.endpoints[\(index)]")
         }
     }
+}
+
+extension RedisSentinels: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The primary and where the Sentinels listen. Never the password, nor the user.
+    public var description: String { "primary '\(primary)' by \(endpoints.map(\.description).joined(separator: ","))" }
+
+    /// The same as ``description``.
+    public var debugDescription: String { description }
+
+    /// No parts: a dump shows what ``description`` shows.
+    public var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -3,7 +3,7 @@ import Millrace
 /// Reads a stream into a buffer, as long as there is room.
 final class RedisReader: @unchecked Sendable {
     // Safe to share: used on the loop's thread alone, except where a method says otherwise.
-    private static let maximumCount = 1_000
+    private static let maximumCount = 1_024
     /// How long a read waits for entries before it is sent again.
     private static let block = Duration.seconds(5)
     /// How long to wait after a read that the server refused.
@@ -15,8 +15,11 @@ final class RedisReader: @unchecked Sendable {
     private let buffer: DeliveryBuffer
     private let loop: EventLoop
     private let clock: any SchedulingClock
+    private let observers: AttachableObservers
     /// The last entry that was read, for readers without a group.
     private var last: Position
+    /// How many entries to read at once: fewer when connections do not last long enough for their answers.
+    private var step = RedisReader.maximumCount
     private var isStarted = false
     private var isReading = false
     private var isStopped = false
@@ -28,7 +31,7 @@ final class RedisReader: @unchecked Sendable {
 
     init(
         _ stream: RedisStream, connection: RedisConnection, commands: RedisConnection, buffer: DeliveryBuffer,
-        loop: EventLoop, clock: any SchedulingClock, after start: Position
+        loop: EventLoop, clock: any SchedulingClock, observers: AttachableObservers, after start: Position
     ) {
         self.stream = stream
         self.connection = connection
@@ -36,6 +39,7 @@ final class RedisReader: @unchecked Sendable {
         self.buffer = buffer
         self.loop = loop
         self.clock = clock
+        self.observers = observers
         last = start
     }
 
@@ -49,7 +53,7 @@ final class RedisReader: @unchecked Sendable {
     func read() {
         guard isStarted, !isReading, !isStopped else { return }
         if mayHaveMissed { return recoverMissed() }
-        let count = min(buffer.room(), Self.maximumCount)
+        let count = min(buffer.room(), step)
         guard count > 0 else { return }
         isReading = true
         let (stream, last) = (stream, last)
@@ -75,12 +79,15 @@ final class RedisReader: @unchecked Sendable {
         switch result {
         case .success(let entries):
             if let entry = entries.last { last = entry.position }
+            step = min(Self.maximumCount, step * 2)
             if !entries.isEmpty { buffer.arrive(entries) }
         case .failure(let error as MillraceError) where error.code == .unknownGroup: return recreateGroup()
         case .failure(let error as MillraceError) where !error.isRetriable:
             buffer.lose(error)
             isStopped = true
-        case .failure: mayHaveMissed = stream.group != nil
+        case .failure:
+            mayHaveMissed = stream.group != nil
+            step = max(1, step / 4)
         }
         if isStopped { return hasStopped.fire() }
         if case .success = result { return read() }
@@ -95,7 +102,7 @@ final class RedisReader: @unchecked Sendable {
         let topic = stream.topic
         commands.send(
             SimpleCall<Void> { writer in
-                RedisCommands.createGroup(group, of: topic, start: .beginning, into: &writer)
+                RedisCommands.createGroup(group, of: topic, start: .behind(Position(low: 0)), into: &writer)
             } read: { _ in
             } done: { [weak self] _ in
                 guard let self else { return }
@@ -109,14 +116,22 @@ final class RedisReader: @unchecked Sendable {
         isReading = true
         // The server may have refused the read, with nothing wrong with the connection.
         let isSame = connection.isReady && connection.clientID == lastClientID
-        RedisRecovery(stream, commands: commands, buffer: buffer).run(after: isSame ? nil : lastClientID) { [weak self] isDone in
+        RedisRecovery(stream, commands: commands, buffer: buffer, observers: observers, step: step).run(
+            after: isSame ? nil : lastClientID
+        ) { [weak self] isDone in
             guard let self else { return }
             isReading = false
-            if isDone { mayHaveMissed = false }
+            if isDone { mayHaveMissed = false } else { step = max(1, step / 4) }
             if isStopped { return hasStopped.fire() }
             if isDone { return read() }
             loop.execute(after: Self.pause, clock: clock) { [weak self] in self?.read() }
         }
+    }
+
+    /// Something else than a read may have been handed out and not arrived.
+    func noteMissed() {
+        mayHaveMissed = true
+        read()
     }
 
     // MARK: End

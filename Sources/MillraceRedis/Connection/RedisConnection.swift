@@ -20,7 +20,12 @@ final class RedisConnection: EventSource, @unchecked Sendable {
         var isScheduled = false
     }
 
-    private enum Phase { case idle, connecting, handshake, ready, waiting, closed }
+    private enum Phase {
+        case idle, discovering, connecting, handshake
+        /// Looks up what a lost connection has delivered all the same, before it is sent again.
+        case checking
+        case ready, waiting, closed
+    }
 
     /// How long to wait before the next attempt to connect.
     private static let reconnect = Backoff.exponential(from: .milliseconds(50), upTo: .seconds(5))
@@ -34,12 +39,17 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     private let clock: any SchedulingClock
     private let observers: AttachableObservers
     private let random: RandomSource
+    private let discovery: RedisDiscovery?
+    /// Whether the first attempts to connect may fail, until the connect time-out, before the caller is told.
+    private let isPatient: Bool
     private let queue = Lock(Queue())
 
     private var phase = Phase.idle
     private var socket: RedisSocket?
     private var reader: UnsafeMutablePointer<redisReader>?
     private var output = RESPWriter()
+    /// How much of `output` has gone to the network so far, in all.
+    private var sentBytes = 0
     /// Sent, in the order of their replies, which each has so many of to come.
     private var inFlight: [(call: RedisCall, replies: Int)] = []
     private var answered = 0
@@ -54,23 +64,30 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     var isReady: Bool { phase == .ready }
     /// The server's number for this connection, for `CLIENT UNBLOCK`.
     private(set) var clientID = 0
+    private var serverTime = ServerTime()
+    /// The server's numbers for lost connections on which messages were that it has not answered for.
+    private var lostClientIDs: [Int] = []
+    private var openedAt = ClockInstant(nanoseconds: 0)
     /// Why the last attempt to connect failed, and fires when the first attempt is over.
     let firstAttempt = Signal()
     private let firstError = Lock<MillraceError?>(nil)
 
     init(
         _ options: RedisOptions, tls: TLSContext?, role: String, loop: EventLoop, clock: any SchedulingClock,
-        random: RandomSource,
-        observers: AttachableObservers
+        random: RandomSource, observers: AttachableObservers, isPatient: Bool = false
     ) {
         self.options = options
         self.tls = tls
-        endpoint = options.endpoints.first ?? .tcp(host: "localhost")
+        endpoint = options.sentinels?.endpoints.first ?? options.endpoints.first ?? .tcp(host: "localhost")
         self.role = role
         self.loop = loop
         self.clock = clock
         self.random = random
         self.observers = observers
+        self.isPatient = isPatient
+        discovery = options.sentinels.map {
+            RedisDiscovery($0, options, tls: tls, loop: loop, clock: clock, random: random)
+        }
     }
 
     deinit { input.deallocate() }
@@ -78,13 +95,22 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     // MARK: From any thread
 
     /// Begins to connect.
-    func open() { loop.execute { [self] in if phase == .idle { connect() } } }
+    func open() {
+        loop.execute { [self] in
+            guard phase == .idle else { return }
+            openedAt = clock.now
+            connect()
+        }
+    }
 
-    /// Waits for the first attempt to connect. Throws why it failed.
+    /// Waits for the first attempt to connect, or for several if it is patient. Throws why it failed.
     func waitUntilConnected() async throws {
         try await firstAttempt.wait()
-        if let error = firstError.withLock({ $0 }) { throw error }
+        if let firstFailure { throw firstFailure }
     }
+
+    /// Why the first attempt failed; nil when it did not, or is not over.
+    var firstFailure: MillraceError? { firstError.withLock { $0 } }
 
     func send(_ call: RedisCall) {
         let mustSchedule = queue.withLock { queue in
@@ -146,15 +172,19 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     }
 
     private func encode(_ call: RedisCall) {
+        if call.sentAt == nil { call.sentAt = serverTime.now(clock) }
+        call.outputStart = sentBytes + output.count
         let replies = call.encode(into: &output)
         if replies > 0 { inFlight.append((call, replies)) }
     }
 
     private func flush() {
-        guard phase == .ready || phase == .handshake, let socket else { return }
+        guard phase == .ready || phase == .handshake || phase == .checking, let socket else { return }
         while !output.isEmpty {
             switch output.withUnsafeBytes({ socket.write($0) }) {
-            case .some(let count): output.consume(count)
+            case .some(let count):
+                output.consume(count)
+                sentBytes += count
             case .again: return
             case .failed(let error): return lose(error)
             }
@@ -211,7 +241,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
                 return false
             }
             let reply = RedisReply(raw.assumingMemoryBound(to: redisReply.self))
-            if phase == .ready, let error = reply.error, isServerNotReady(error) {
+            if phase == .ready || phase == .checking, let error = reply.error, isServerNotReady(error) {
                 lose(failure("the server says: \(error)"))
                 return false
             }
@@ -238,16 +268,28 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     // MARK: Connecting
 
     private func connect() {
+        watchdog?.cancel()
+        watchdog = loop.execute(after: options.connectTimeout, clock: clock) { [weak self] in
+            guard let self, [.discovering, .connecting, .handshake].contains(phase) else { return }
+            lose(failure("no connection within \(options.connectTimeout)"))
+        }
+        guard let discovery else { return resolve(options.endpoints[failures % options.endpoints.count]) }
+        phase = .discovering
+        discovery.run { [weak self] result in
+            guard let self, phase == .discovering else { return }
+            switch result {
+            case .success(let endpoint): resolve(endpoint)
+            case .failure(let error): lose(error)
+            }
+        }
+    }
+
+    private func resolve(_ endpoint: RedisEndpoint) {
         phase = .connecting
-        endpoint = options.endpoints[failures % options.endpoints.count]
+        self.endpoint = endpoint
         // Looking up a name may block for seconds.
         RedisSocket.resolve(endpoint) { [weak self] result in
             self?.loop.execute { [weak self] in self?.connect(to: result) }
-        }
-        watchdog?.cancel()
-        watchdog = loop.execute(after: options.connectTimeout, clock: clock) { [weak self] in
-            guard let self, phase == .connecting || phase == .handshake else { return }
-            lose(failure("no connection within \(options.connectTimeout)"))
         }
     }
 
@@ -268,7 +310,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
         let handshake = RedisHandshake(options, endpoint, role: role) { [weak self] result in
             guard let self else { return }
             switch result {
-            case .success(let id): greeted(id)
+            case .success(let greeting): greeted(greeting)
             case .failure(let error): lose(error)
             }
         }
@@ -276,9 +318,20 @@ final class RedisConnection: EventSource, @unchecked Sendable {
         flush()
     }
 
-    private func greeted(_ id: Int) {
+    private func greeted(_ greeting: RedisGreeting) {
+        clientID = greeting.clientID
+        serverTime = ServerTime(greeting.time, at: clock.now)
+        let check = RedisResend(backlog, after: lostClientIDs, failures: failures) { [weak self] in self?.becomeReady() }
+        guard let check else { return becomeReady() }
+        phase = .checking
+        watch()
+        encode(check)
+        flush()
+    }
+
+    private func becomeReady() {
         phase = .ready
-        clientID = id
+        lostClientIDs = []
         failures = 0
         watch()
         observers.report(.info, .connected(transport: "redis"))
@@ -295,15 +348,17 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     private func lose(_ error: MillraceError) {
         guard phase != .closed else { return }
         let wasReady = phase == .ready
+        if wasReady, inFlight.contains(where: { $0.call is PublishCall }) { lostClientIDs.append(clientID) }
         disconnect()
         // Calls that go out again keep their place before those that were never sent.
         compact()
         var again: [RedisCall] = []
-        for (call, _) in inFlight where call.interrupted() { again.append(call) }
+        for (call, _) in inFlight where call.interrupted(sent: sentBytes - call.outputStart) { again.append(call) }
         inFlight = []
         backlog = again + backlog
         failures += 1
-        if !firstAttempt.hasFired {
+        let isFinal = !isPatient || !error.isRetriable || openedAt.duration(to: clock.now) >= options.connectTimeout
+        if !firstAttempt.hasFired, isFinal {
             firstError.withLock { $0 = error }
             firstAttempt.fire()
         }
@@ -357,9 +412,9 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     }
 
     private func look() {
-        guard phase == .ready || phase == .waiting || phase == .connecting else { return }
+        guard phase != .closed, phase != .idle else { return }
         let limit = clock.now.advanced(by: .zero - options.commandTimeout)
-        if phase == .ready, answered < inFlight.count {
+        if phase == .ready || phase == .checking, answered < inFlight.count {
             let call = inFlight[answered].call
             if call.startedAt < limit.advanced(by: .zero - call.patience) {
                 return lose(failure("no answer within \(options.commandTimeout)"))

@@ -52,9 +52,7 @@ extension RedisOptions {
             throw Self.invalid(name, duration, "at least 1 millisecond")
         }
         guard maximumPending >= 1 else { throw Self.invalid("maximumPending", maximumPending, "at least 1") }
-        if let maximumLength, maximumLength < 1 {
-            throw Self.invalid("maximumLength", maximumLength, "at least 1, or nil")
-        }
+        try retention.validate()
         for (name, text) in [("group", group), ("consumer", consumer)] {
             guard let text else { continue }
             let isPrintable = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }

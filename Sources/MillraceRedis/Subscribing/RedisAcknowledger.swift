@@ -9,6 +9,9 @@ final class RedisAcknowledger: Sendable {
         var flushed: [Signal] = []
     }
 
+    /// How many ids the server's scripts take at once.
+    private static let chunk = 1_000
+
     private let stream: RedisStream
     private let commands: RedisConnection
     private let loop: EventLoop
@@ -38,6 +41,10 @@ final class RedisAcknowledger: Sendable {
             return state.waiting
         }
         guard !positions.isEmpty, let group = stream.group else { return }
+        if stream.options.retention.deletesAcknowledged { delete(positions, group) } else { acknowledge(positions, group) }
+    }
+
+    private func acknowledge(_ positions: [Position], _ group: String) {
         let topic = stream.topic
         commands.send(
             SimpleCall<Void> { writer in
@@ -46,6 +53,23 @@ final class RedisAcknowledger: Sendable {
             } done: { [self] _ in
                 ended()
             })
+    }
+
+    private func delete(_ positions: [Position], _ group: String) {
+        let topic = stream.topic
+        state.withLock { $0.underWay += (positions.count - 1) / Self.chunk }
+        for start in stride(from: 0, to: positions.count, by: Self.chunk) {
+            let part = positions[start..<min(start + Self.chunk, positions.count)]
+            commands.send(
+                SimpleCall<Bool> { writer in
+                    RedisCommands.acknowledgeAndDelete(part, group: group, of: topic, into: &writer)
+                } read: { reply in
+                    reply.error == nil
+                } done: { [self] result in
+                    // A server that has come to refuse scripts: the entries stay, but they are done.
+                    if case .success(false) = result { acknowledge(Array(part), group) } else { ended() }
+                })
+        }
     }
 
     private func ended() {

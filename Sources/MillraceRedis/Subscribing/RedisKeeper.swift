@@ -8,6 +8,10 @@ final class RedisKeeper: @unchecked Sendable {
     /// Longer than any lease: whoever looks next may take the entry.
     private static let longAgo = 30 * 24 * 3_600 * 1_000
     private static let chunk = 500
+    /// How often to look for members that are gone, and how long they must not have been heard of. Those that live read every
+    /// few seconds.
+    private static let staleInterval = Duration.seconds(30)
+    private static let staleAfter = Duration.seconds(60)
 
     private let stream: RedisStream
     private let commands: RedisConnection
@@ -17,7 +21,11 @@ final class RedisKeeper: @unchecked Sendable {
     private let observers: AttachableObservers
     private var timers: [ScheduledTimer] = []
     private var isClaiming = false
+    /// Whether the last look has found more than there was room for.
+    private var leftSomething = false
     private var isStopped = false
+    /// Called on the loop when entries were claimed, perhaps, and did not arrive. Set before the start.
+    var onMissed: (@Sendable () -> Void)?
     private let serverLag = Lock<Int?>(nil)
 
     init(
@@ -36,14 +44,17 @@ final class RedisKeeper: @unchecked Sendable {
 
     /// Claims what can be claimed, calls `ready`, and goes on looking from time to time.
     func start(_ ready: @escaping @Sendable () -> Void) {
-        claim { [weak self] in
-            ready()
-            guard let self, !isStopped else { return }
-            every(min(stream.options.claimInterval, stream.lease)) { keeper in
-                keeper.claim {}
-                keeper.askForLag()
+        offerOwn { [weak self] in
+            self?.claim { [weak self] in
+                ready()
+                guard let self, !isStopped else { return }
+                every(min(stream.options.claimInterval, stream.lease)) { keeper in
+                    keeper.claim {}
+                    keeper.askForLag()
+                }
+                every(stream.lease / 3) { $0.renewHeld() }
+                every(max(Self.staleInterval, stream.lease)) { $0.removeStale(after: max(Self.staleAfter, $0.stream.lease * 3)) }
             }
-            every(stream.lease / 3) { $0.renewHeld() }
         }
     }
 
@@ -110,46 +121,57 @@ final class RedisKeeper: @unchecked Sendable {
         let (topic, group) = (stream.topic, group)
         commands.send(
             SimpleCall<Int?> { writer in
-                writer.command(arguments: 3)
-                writer.bulk("XINFO")
-                writer.bulk("GROUPS")
-                writer.bulk(topic)
+                RedisCommands.groups(of: topic, into: &writer)
             } read: { reply in
-                for index in 0..<reply.count {
-                    let lag = reply.element(index) { fields in Self.lag(in: fields, of: group) }
-                    if let lag { return lag }
-                }
-                return nil
+                RedisGroupInfo.all(in: reply).first { $0.name == group }?.lag
             } done: { [weak self] result in
                 self?.serverLag.withLock { $0 = (try? result.get()) ?? nil }
             })
     }
 
-    /// The lag among a group's fields, if it is the right group. Servers before 7.0 do not have it.
-    private static func lag(in fields: borrowing RedisReply, of group: String) -> Int? {
-        var isRight = false
-        var lag: Int?
-        var index = 0
-        while index + 1 < fields.count {
-            switch fields.element(index, { $0.text }) {
-            case "name": isRight = fields.element(index + 1) { $0.text } == group
-            case "lag": lag = fields.element(index + 1) { $0.integer }
-            default: break
-            }
-            index += 2
-        }
-        return isRight ? lag : nil
-    }
-
     // MARK: Claim
 
+    /// What a process of this member's name has left behind when it died is for whoever looks next: most likely this member.
+    private func offerOwn(_ done: @escaping @Sendable () -> Void) {
+        guard stream.options.consumer != nil else { return done() }
+        let (stream, group) = (stream, group)
+        commands.send(
+            SimpleCall<[RedisEntries.Pending]> { writer in
+                RedisCommands.pending(
+                    of: stream.consumer, group: group, in: stream.topic, count: Self.chunk, into: &writer)
+            } read: { reply in
+                RedisEntries.ofPending(reply)
+            } done: { [weak self] result in
+                guard let self, case .success(let own) = result, !own.isEmpty else { return done() }
+                offer(own)
+                // The commands go out in order: the next look finds what is left.
+                offerOwn(done)
+            })
+    }
+
+    /// Gives entries that were handed out to whoever looks next, with their count of deliveries as it is.
+    private func offer(_ pending: [RedisEntries.Pending]) {
+        for (deliveries, entries) in Dictionary(grouping: pending, by: \.deliveries) {
+            assign(entries.map(\.position), idle: Self.longAgo, deliveries: deliveries)
+        }
+    }
+
+    /// There is room again: goes on with what it could not take.
+    func roomAppeared() {
+        if leftSomething { claim {} }
+    }
+
     private func claim(_ done: @escaping @Sendable () -> Void) {
+        guard !isClaiming else { return done() }
         let room = min(buffer.room(), Self.chunk)
-        guard !isClaiming, room > 0 else { return done() }
+        guard room > 0 else { return done() }
         isClaiming = true
-        RedisClaim(stream, commands: commands, buffer: buffer, count: room).run { [weak self] expired, mayBeMore in
+        RedisClaim(stream, commands: commands, buffer: buffer, observers: observers, count: room).run {
+            [weak self] expired, mayBeMore, mayHaveMissed in
             guard let self else { return }
             isClaiming = false
+            leftSomething = mayBeMore
+            if mayHaveMissed { onMissed?() }
             for entry in expired {
                 observers.report(
                     .warning,
@@ -157,6 +179,22 @@ final class RedisKeeper: @unchecked Sendable {
                         topic: stream.topic, group: stream.group, position: entry.position, attempt: entry.attempt))
             }
             if mayBeMore, !isStopped { claim(done) } else { done() }
+        }
+    }
+
+    // MARK: Members that are gone
+
+    /// Takes members off the group that have nothing and have not been heard of for so long.
+    func removeStale(after age: Duration) {
+        let (stream, group) = (stream, group)
+        command { writer in
+            writer.command(arguments: 6)
+            writer.bulk("EVAL")
+            writer.bulk(RedisScript.removeStale)
+            writer.bulk("1")
+            writer.bulk(stream.topic)
+            writer.bulk(group)
+            writer.bulk(RedisConsumer.milliseconds(age))
         }
     }
 
@@ -192,9 +230,7 @@ final class RedisKeeper: @unchecked Sendable {
             }
         }
         // Entries that were handed out and never arrived.
-        for (deliveries, entries) in Dictionary(grouping: try await pending(), by: \.deliveries) {
-            assign(entries.map(\.position), idle: Self.longAgo, deliveries: max(0, deliveries - 1))
-        }
+        offer(try await pending().map { .init(position: $0.position, deliveries: max(0, $0.deliveries - 1)) })
         guard try await pending().isEmpty else { return }
         try await commands.run { writer in
             RedisCommands.deleteConsumer(stream.consumer, group: group, of: stream.topic, into: &writer)

@@ -1,20 +1,29 @@
 import Millrace
 
+/// What a server has said of a new connection.
+struct RedisGreeting: Sendable {
+    /// The server's number for the connection.
+    var clientID = 0
+    /// The server's time when it was asked, in milliseconds since 1970; nil when it does not say.
+    var time: Int64?
+}
+
 /// What is said first on a connection: who we are, and which database; and what is asked: whether the server can serve us.
 final class RedisHandshake: RedisCall, @unchecked Sendable {
-    private enum Step { case authenticate, select, name, id, cluster }
+    private enum Step { case authenticate, select, name, id, time, cluster, role }
 
     private let options: RedisOptions
     private let endpoint: RedisEndpoint
     private let steps: [Step]
     private let clientName: String
-    private let done: (Result<Int, MillraceError>) -> Void
+    private let done: (Result<RedisGreeting, MillraceError>) -> Void
     private var index = 0
-    private var clientID = 0
+    private var greeting = RedisGreeting()
     private var isOver = false
 
     init(
-        _ options: RedisOptions, _ endpoint: RedisEndpoint, role: String, done: @escaping (Result<Int, MillraceError>) -> Void
+        _ options: RedisOptions, _ endpoint: RedisEndpoint, role: String,
+        done: @escaping (Result<RedisGreeting, MillraceError>) -> Void
     ) {
         self.options = options
         self.endpoint = endpoint
@@ -23,7 +32,10 @@ final class RedisHandshake: RedisCall, @unchecked Sendable {
         var steps: [Step] = []
         if options.password != nil { steps.append(.authenticate) }
         if options.database != 0 { steps.append(.select) }
-        self.steps = steps + [.name, .id, .cluster]
+        steps += [.name, .id, .time, .cluster]
+        // A Sentinel may name a server that has been demoted, or is no primary yet.
+        if options.sentinels != nil { steps.append(.role) }
+        self.steps = steps
     }
 
     override func encode(into writer: inout RESPWriter) -> Int {
@@ -47,6 +59,12 @@ final class RedisHandshake: RedisCall, @unchecked Sendable {
                 writer.command(arguments: 2)
                 writer.bulk("CLIENT")
                 writer.bulk("ID")
+            case .time:
+                writer.command(arguments: 1)
+                writer.bulk("TIME")
+            case .role:
+                writer.command(arguments: 1)
+                writer.bulk("ROLE")
             case .cluster:
                 writer.command(arguments: 2)
                 writer.bulk("INFO")
@@ -62,7 +80,15 @@ final class RedisHandshake: RedisCall, @unchecked Sendable {
         index += 1
         if let error = reply.error { return fail(step, error) }
         switch step {
-        case .id: clientID = reply.integer ?? 0
+        case .id: greeting.clientID = reply.integer ?? 0
+        case .time:
+            if let seconds = reply.element(0, { Int64($0.text) }), let micros = reply.element(1, { Int64($0.text) }) {
+                greeting.time = seconds * 1_000 + micros / 1_000
+            }
+        case .role where reply.element(0) { $0.text } != "master":
+            return end(
+                .failure(
+                    MillraceError(.connectionFailed, "\(endpoint): the server is not the primary at present", isRetriable: true)))
         case .cluster where reply.text.contains("cluster_enabled:1"):
             return end(
                 .failure(
@@ -70,14 +96,14 @@ final class RedisHandshake: RedisCall, @unchecked Sendable {
                         .unsupported, "\(endpoint) is a node of a Redis Cluster, which is not supported", isRetriable: false)))
         default: break
         }
-        if index == steps.count { end(.success(clientID)) }
+        if index == steps.count { end(.success(greeting)) }
     }
 
     private func fail(_ step: Step, _ error: String) {
         // Old servers do not know these; nothing that matters depends on them.
         let isVital = step == .authenticate || step == .select || error.hasPrefix("NOAUTH") || error.hasPrefix("LOADING")
         guard isVital else {
-            if index == steps.count { end(.success(clientID)) }
+            if index == steps.count { end(.success(greeting)) }
             return
         }
         let field = step == .select ? "database \(options.database)" : "the password"
@@ -88,10 +114,10 @@ final class RedisHandshake: RedisCall, @unchecked Sendable {
                     .connectionFailed, "\(endpoint): \(what)\(error)", isRetriable: error.hasPrefix("LOADING"))))
     }
 
-    private func end(_ result: Result<Int, MillraceError>) {
+    private func end(_ result: Result<RedisGreeting, MillraceError>) {
         isOver = true
         done(result)
     }
 
-    override func interrupted() -> Bool { false }
+    override func interrupted(sent: Int) -> Bool { false }
 }

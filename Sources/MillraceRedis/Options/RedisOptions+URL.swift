@@ -19,6 +19,8 @@ extension RedisOptions {
     /// | `consumer`          | ``consumer``                                                       |
     /// | `db`                | ``database``                                                       |
     /// | `primary`           | the ``RedisSentinels/primary`` of ``sentinels``                    |
+    /// | `sentinel-user`     | the ``RedisSentinels/username`` of ``sentinels``                   |
+    /// | `sentinel-password` | the ``RedisSentinels/password`` of ``sentinels``                   |
     /// | `ca`, `cert`, `key` | files of ``tls``                                                   |
     /// | `server-name`       | the ``RedisTLS/serverName`` of ``tls``                             |
     /// | `verify`            | the ``RedisTLS/verifies`` of ``tls``: `true` or `false`            |
@@ -26,7 +28,11 @@ extension RedisOptions {
     /// | `command-timeout`   | ``commandTimeout``                                                 |
     /// | `claim-interval`    | ``claimInterval``                                                  |
     /// | `maximum-pending`   | ``maximumPending``                                                 |
-    /// | `maximum-length`    | ``maximumLength``                                                  |
+    /// | `maximum-length`    | the ``RedisRetention/maximumLength`` of ``retention``              |
+    /// | `maximum-age`       | the ``RedisRetention/maximumAge`` of ``retention``                 |
+    /// | `trim-interval`     | the ``RedisRetention/interval`` of ``retention``                   |
+    /// | `trim-unacknowledged`  | its ``RedisRetention/trimsUnacknowledged``: `true` or `false`   |
+    /// | `delete-acknowledged`  | its ``RedisRetention/deletesAcknowledged``: `true` or `false`   |
     /// | `dead-letters`      | a suffix for ``deadLetters``; empty to drop                        |
     ///
     /// User, password, path and values are percent-decoded; `/`, `?` and `#` in a password must be percent-encoded.
@@ -45,7 +51,9 @@ extension RedisOptions {
             guard let primary = try parts.take("primary") else {
                 throw parts.invalid("primary", "nil", "given: the name of the primary that the Sentinels watch")
             }
-            sentinels = RedisSentinels(primary: primary, endpoints: hosts)
+            sentinels = RedisSentinels(
+                primary: primary, endpoints: hosts, username: try parts.take("sentinel-user"),
+                password: try parts.take("sentinel-password"))
         } else {
             endpoints = try parts.hosts(defaultPort: 6379)
         }
@@ -67,7 +75,11 @@ extension RedisOptions {
         commandTimeout = try parts.takeDuration("command-timeout") ?? commandTimeout
         claimInterval = try parts.takeDuration("claim-interval") ?? claimInterval
         maximumPending = try parts.takeNumber("maximum-pending") ?? maximumPending
-        maximumLength = try parts.takeNumber("maximum-length")
+        retention.maximumLength = try parts.takeNumber("maximum-length")
+        retention.maximumAge = try parts.takeDuration("maximum-age")
+        retention.interval = try parts.takeDuration("trim-interval") ?? retention.interval
+        retention.trimsUnacknowledged = try parts.takeFlag("trim-unacknowledged") ?? false
+        retention.deletesAcknowledged = try parts.takeFlag("delete-acknowledged") ?? false
         if let suffix = try parts.take("dead-letters") { deadLetters = suffix.isEmpty ? .drop : .topicSuffix(suffix) }
         guard tls != nil else { return }
         tls?.caFile = try parts.take("ca")

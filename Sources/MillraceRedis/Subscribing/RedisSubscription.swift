@@ -37,7 +37,7 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
             options: transport.options)
         reader = RedisReader(
             stream, connection: connection, commands: transport.commands, buffer: buffer, loop: transport.loop, clock: clock,
-            after: start)
+            observers: observers, after: start)
         keeper =
             options.group == nil
             ? nil
@@ -46,6 +46,8 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
                 observers: observers)
         acknowledger = RedisAcknowledger(stream, commands: transport.commands, loop: transport.loop)
         wake.reader = reader
+        wake.keeper = keeper
+        keeper?.onMissed = { [weak reader] in reader?.noteMissed() }
     }
 
     deinit {

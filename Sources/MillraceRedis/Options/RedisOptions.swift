@@ -34,13 +34,13 @@ public struct RedisOptions: Sendable, Hashable {
     public var claimInterval: Duration
     /// The consumer group of subscriptions that name none. Defaults to nil: they get a copy of their own.
     public var group: String?
-    /// The name of this process within its consumer groups, which no other process may have at the same time. Defaults to
-    /// nil: a new one for each transport.
+    /// The name of this process within its consumer groups, which no other process may have at the same time. What a process of
+    /// that name had when it died is taken up again at once. Defaults to nil: a new one for each transport.
     public var consumer: String?
     /// Defaults to the suffix `.dead-letter`.
     public var deadLetters: DeadLetters
-    /// About how many entries a stream keeps. Defaults to nil: all. At least 1.
-    public var maximumLength: Int?
+    /// What streams keep of what was published. Defaults to everything.
+    public var retention: RedisRetention
 
     /// Options with the given values. They are checked when a transport is made with them.
     public init(
@@ -48,7 +48,7 @@ public struct RedisOptions: Sendable, Hashable {
         database: Int = 0, clientName: String? = nil, tls: RedisTLS? = nil, sentinels: RedisSentinels? = nil,
         connectTimeout: Duration = .seconds(5), commandTimeout: Duration = .seconds(30), maximumPending: Int = 16_384,
         claimInterval: Duration = .seconds(1), group: String? = nil, consumer: String? = nil,
-        deadLetters: DeadLetters = .topicSuffix(".dead-letter"), maximumLength: Int? = nil
+        deadLetters: DeadLetters = .topicSuffix(".dead-letter"), retention: RedisRetention = RedisRetention()
     ) {
         self.endpoints = endpoints
         self.username = username
@@ -64,7 +64,7 @@ public struct RedisOptions: Sendable, Hashable {
         self.group = group
         self.consumer = consumer
         self.deadLetters = deadLetters
-        self.maximumLength = maximumLength
+        self.retention = retention
     }
 }
 

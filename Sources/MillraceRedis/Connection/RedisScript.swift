@@ -1,0 +1,74 @@
+/// What has to be done in one step on the server, in its language.
+enum RedisScript {
+    /// Which messages are in a stream, from an entry on: `KEYS[1]` the stream, `ARGV[1]` the entry, `ARGV[2]` how many entries to
+    /// look at, then the ids of messages. Returns the numbers of those that were found, from 1.
+    static let arrived: StaticString = """
+        local wanted, found, missing = {}, {}, #ARGV - 2
+        for index = 3, #ARGV do
+          local numbers = wanted[ARGV[index]] or {}
+          numbers[#numbers + 1] = index - 2
+          wanted[ARGV[index]] = numbers
+        end
+        local from, left = ARGV[1], tonumber(ARGV[2])
+        while left > 0 and missing > 0 do
+          local entries = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 100)
+          for _, entry in ipairs(entries) do
+            for field = 1, #entry[2], 2 do
+              local numbers = entry[2][field] == '_watermill_message_uuid' and wanted[entry[2][field + 1]]
+              if numbers and #numbers > 0 then
+                found[#found + 1] = table.remove(numbers, 1)
+                missing = missing - 1
+              end
+            end
+          end
+          if #entries < 100 then break end
+          from, left = '(' .. entries[#entries][1], left - #entries
+        end
+        return found
+        """
+
+    /// Acknowledges entries and deletes those that no other group has still to handle: `KEYS[1]` the stream, `ARGV[1]` the group,
+    /// then the ids.
+    static let acknowledgeAndDelete: StaticString = """
+        local function isLater(a, b)
+          local am, as = string.match(a, '(%d+)-(%d+)')
+          local bm, bs = string.match(b, '(%d+)-(%d+)')
+          if am ~= bm then return #am > #bm or #am == #bm and am > bm end
+          return #as > #bs or #as == #bs and as > bs
+        end
+        redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 2))
+        local others = {}
+        for _, fields in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+          local group = {}
+          for field = 1, #fields, 2 do group[fields[field]] = fields[field + 1] end
+          if group['name'] ~= ARGV[1] then others[#others + 1] = group end
+        end
+        for index = 2, #ARGV do
+          local isDone = true
+          for _, group in ipairs(others) do
+            if isLater(ARGV[index], group['last-delivered-id'])
+              or #redis.call('XPENDING', KEYS[1], group['name'], ARGV[index], ARGV[index], 1) > 0 then
+              isDone = false
+              break
+            end
+          end
+          if isDone then redis.call('XDEL', KEYS[1], ARGV[index]) end
+        end
+        return #ARGV - 1
+        """
+
+    /// Takes members off a group that have nothing and have not been heard of for a long time: `KEYS[1]` the stream, `ARGV[1]` the
+    /// group, `ARGV[2]` for how many milliseconds. Only members of Millrace, whose names end with their lease.
+    static let removeStale: StaticString = """
+        local removed = {}
+        for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+          local member = {}
+          for field = 1, #fields, 2 do member[fields[field]] = fields[field + 1] end
+          if member['pending'] == 0 and member['idle'] >= tonumber(ARGV[2]) and string.match(member['name'], '~%d+$') then
+            redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], member['name'])
+            removed[#removed + 1] = member['name']
+          end
+        end
+        return removed
+        """
+}

@@ -1,0 +1,128 @@
+import Millrace
+
+/// Trims the streams that a transport publishes to, by its ``RedisRetention``, and spares what a group has not acknowledged.
+final class RedisTrimmer: Sendable {
+    private struct Topics {
+        /// All that were published to.
+        var known: Set<String> = []
+        /// Those that were published to since the last look.
+        var grown: Set<String> = []
+    }
+
+    /// How many entries one command removes at most, so that the server goes on serving others.
+    private static let step = 100_000
+    /// About how many entries a block has that the server removes as a whole.
+    private static let block = 100
+
+    private let retention: RedisRetention
+    private let commands: RedisConnection
+    private let clock: any SchedulingClock
+    private let topics = Lock(Topics())
+
+    init(_ retention: RedisRetention, commands: RedisConnection, clock: any SchedulingClock) {
+        self.retention = retention
+        self.commands = commands
+        self.clock = clock
+    }
+
+    /// Something was published to a topic.
+    func note(_ topic: String) {
+        topics.withLock { topics in
+            if topics.grown.insert(topic).inserted { topics.known.insert(topic) }
+        }
+    }
+
+    /// Trims from time to time, until the task is cancelled.
+    func run() async {
+        while (try? await clock.sleep(for: retention.interval)) != nil {
+            let topics = topics.withLock { topics in
+                defer { topics.grown = [] }
+                // What has grown too old is trimmed without anything new.
+                return retention.maximumAge == nil ? topics.grown : topics.known
+            }
+            for topic in topics {
+                // What fails is tried again: the topic is as long as it was.
+                do { try await trim(topic) } catch { note(topic) }
+            }
+        }
+    }
+
+    func trim(_ topic: String) async throws {
+        let needed = retention.trimsUnacknowledged ? nil : try await lowestNeeded(of: topic)
+        if let maximumAge = retention.maximumAge {
+            let oldest = max(0, clock.unixMilliseconds - Int64(maximumAge / .milliseconds(1)))
+            let limit = Position(high: UInt64(oldest), low: 0)
+            try await remove(from: topic, before: min(needed ?? limit, limit), atMost: nil)
+        }
+        guard let maximumLength = retention.maximumLength, !retention.trimsUnacknowledged else { return }
+        let excess = try await length(of: topic) - maximumLength
+        guard excess > 0 else { return }
+        let left = try await remove(from: topic, before: needed ?? Position(high: .max, low: .max), atMost: excess)
+        // What is spared now can go when it is acknowledged, also without anything new.
+        if left >= Self.block { note(topic) }
+    }
+
+    /// The lowest entry that some group has still to handle, or somewhat lower; nil when there is no group.
+    ///
+    /// Not all of it is asked in one step, which does no harm: it only ever rises, but for groups that are made meanwhile.
+    private func lowestNeeded(of topic: String) async throws -> Position? {
+        let groups = try await commands.run { writer in
+            RedisCommands.groups(of: topic, into: &writer)
+        } read: { reply in
+            // Whoever can't see the groups must not trim; a stream that is not there yet has none.
+            if let error = reply.error, !error.hasPrefix("ERR no such key") { throw RedisError.make(error, topic: topic) }
+            return RedisGroupInfo.all(in: reply)
+        }
+        var lowest: Position?
+        for group in groups {
+            var needed = group.lastDelivered
+            if group.pending > 0 {
+                let pending = try await commands.run { writer in
+                    RedisCommands.pendingSummary(group: group.name, of: topic, into: &writer)
+                } read: { reply in
+                    if let error = reply.error { throw RedisError.make(error, topic: topic) }
+                    return reply.element(1) { $0.entryID }
+                }
+                needed = min(needed, pending ?? needed)
+            }
+            lowest = min(lowest ?? needed, needed)
+        }
+        return lowest
+    }
+
+    private func length(of topic: String) async throws -> Int {
+        try await commands.run { writer in
+            writer.command(arguments: 2)
+            writer.bulk("XLEN")
+            writer.bulk(topic)
+        } read: { reply in
+            if let error = reply.error { throw RedisError.make(error, topic: topic) }
+            return reply.integer ?? 0
+        }
+    }
+
+    /// Removes the oldest entries, in whole blocks, as long as they are before a position. Returns how many of `count` it left.
+    @discardableResult
+    private func remove(from topic: String, before limit: Position, atMost count: Int?) async throws -> Int {
+        var left = count ?? .max
+        while left > 0 {
+            let step = min(left, Self.step)
+            let removed = try await commands.run { writer in
+                writer.command(arguments: 7)
+                writer.bulk("XTRIM")
+                writer.bulk(topic)
+                writer.bulk("MINID")
+                writer.bulk("~")
+                writer.bulk(id: (limit.high, limit.low))
+                writer.bulk("LIMIT")
+                writer.bulk(step)
+            } read: { reply in
+                if let error = reply.error { throw RedisError.make(error, topic: topic) }
+                return reply.integer ?? 0
+            }
+            guard removed > 0 else { break }
+            left -= removed
+        }
+        return max(0, left)
+    }
+}
