@@ -69,8 +69,11 @@ let package = Package(
         .testTarget(
             name: "MillraceMemoryTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"],
             swiftSettings: strict),
+        .executableTarget(
+            name: "group-member", dependencies: ["Millrace", "MillraceRedis"], path: "Tests/Programs/group-member",
+            swiftSettings: strict),
         .testTarget(
-            name: "MillraceRedisTests", dependencies: ["Millrace", "MillraceRedis", "MillraceTesting"],
+            name: "MillraceRedisTests", dependencies: ["Millrace", "MillraceRedis", "MillraceTesting", "group-member"],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceCompressionTests",

@@ -62,7 +62,8 @@ public final class MemoryTransport: Transport {
         try options.validate()
         if let start = options.start, start.isArbitrary(inGroup: options.group != nil) {
             throw MillraceError(
-                .unsupported, "start is \(start), the memory transport can begin a group at .beginning or .now, and others at .now",
+                .unsupported,
+                "start is \(start), the memory transport can begin a group at .beginning or .now, and others at .now",
                 isRetriable: false)
         }
         return try registry.topic(topic).subscribe(options)

@@ -22,7 +22,8 @@ extension RedisTests {
                 tls: RedisTLS(
                     caFile: "/ca.pem", certificateFile: "/c.pem", keyFile: "/k.pem", serverName: "other.example", verifies: false),
                 connectTimeout: .milliseconds(500), commandTimeout: .seconds(120), maximumPending: 10, claimInterval: .seconds(7),
-                group: "billing", consumer: "c 1", deadLetters: .topicSuffix(".dlq"), retention: RedisRetention(maximumLength: 1000))
+                group: "billing", consumer: "c 1", deadLetters: .topicSuffix(".dlq"),
+                retention: RedisRetention(maximumLength: 1000))
             #expect(options == expected)
         }
 

@@ -13,7 +13,7 @@ extension RedisTests {
         /// Cuts come all the time; what the contract says holds all the same.
         @Test(arguments: ConformanceTest.all) func conformsUnderCuts(_ test: ConformanceTest) async throws {
             let proxy = try TCPProxy(to: try await RedisServer.shared.port)
-            proxy.cutRandomly(every: .milliseconds(60), RandomSource(seed: test.name.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) }))
+            proxy.cutRandomly(every: .milliseconds(150), RandomSource(seed: test.name.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) }))
             var subject = ConformanceSubject.redis(port: proxy.port)
             subject.idleTimeout = .seconds(30)
             try await test.run(on: subject)

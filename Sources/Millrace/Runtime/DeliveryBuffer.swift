@@ -108,13 +108,19 @@ package final class DeliveryBuffer: Sendable {
     // MARK: Settle
 
     /// Ends deliveries. Returns the messages' positions, for the broker to be told, and how many had been settled before.
-    package func finish(_ tokens: [DeliveryToken]) -> (positions: [Position], ignored: Int) {
+    ///
+    /// `finished` is given the positions under the lock, so that whoever compares ``allPositions`` with what it has been given
+    /// misses none; it must not call the buffer.
+    package func finish(
+        _ tokens: [DeliveryToken], _ finished: ([Position]) -> Void = { _ in }
+    ) -> (positions: [Position], ignored: Int) {
         var positions: [Position] = []
         positions.reserveCapacity(tokens.count)
         let (waiters, hasRoom) = state.withLock { state in
             for token in tokens {
                 if let entry = state.finish(token) { positions.append(entry.position) }
             }
+            finished(positions)
             return (state.wakeable(), state.noticeRoom())
         }
         for waiter in waiters { waiter.resume() }
@@ -123,9 +129,12 @@ package final class DeliveryBuffer: Sendable {
     }
 
     /// Ends one delivery and returns it; nil when it had been settled before.
-    package func remove(_ token: DeliveryToken) -> Entry? {
+    /// `removed` is given it under the lock, as with ``finish(_:_:)``.
+    package func remove(_ token: DeliveryToken, _ removed: (Entry) -> Void = { _ in }) -> Entry? {
         let (entry, waiters, hasRoom) = state.withLock { state in
-            (state.finish(token), state.wakeable(), state.noticeRoom())
+            let entry = state.finish(token)
+            if let entry { removed(entry) }
+            return (entry, state.wakeable(), state.noticeRoom())
         }
         for waiter in waiters { waiter.resume() }
         if hasRoom { onRoom() }

@@ -67,6 +67,8 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     private var serverTime = ServerTime()
     /// The server's numbers for lost connections on which messages were that it has not answered for.
     private var lostClientIDs: [Int] = []
+    /// How many connections in a row were lost before it was known what has arrived.
+    private var failedChecks = 0
     private var openedAt = ClockInstant(nanoseconds: 0)
     /// Why the last attempt to connect failed, and fires when the first attempt is over.
     let firstAttempt = Signal()
@@ -321,7 +323,8 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     private func greeted(_ greeting: RedisGreeting) {
         clientID = greeting.clientID
         serverTime = ServerTime(greeting.time, at: clock.now)
-        let check = RedisResend(backlog, after: lostClientIDs, failures: failures) { [weak self] in self?.becomeReady() }
+        failures = 0
+        let check = RedisResend(backlog, after: lostClientIDs, failures: failedChecks) { [weak self] in self?.becomeReady() }
         guard let check else { return becomeReady() }
         phase = .checking
         watch()
@@ -332,7 +335,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     private func becomeReady() {
         phase = .ready
         lostClientIDs = []
-        failures = 0
+        failedChecks = 0
         watch()
         observers.report(.info, .connected(transport: "redis"))
         firstAttempt.fire()
@@ -348,6 +351,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     private func lose(_ error: MillraceError) {
         guard phase != .closed else { return }
         let wasReady = phase == .ready
+        if phase == .checking { failedChecks += 1 }
         if wasReady, inFlight.contains(where: { $0.call is PublishCall }) { lostClientIDs.append(clientID) }
         disconnect()
         // Calls that go out again keep their place before those that were never sent.

@@ -54,7 +54,8 @@ final class RedisDiscovery: @unchecked Sendable {
         connection.open()
         connection.firstAttempt.whenFired { [loop] in
             loop.execute { [self] in
-                if let error = connection.firstFailure { answered(.failure(error)) } else { query(connection, endpoint, answered) }
+                guard let error = connection.firstFailure else { return query(connection, endpoint, answered) }
+                answered(.failure(error))
             }
         }
     }

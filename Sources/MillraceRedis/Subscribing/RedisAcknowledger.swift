@@ -6,6 +6,8 @@ final class RedisAcknowledger: Sendable {
         var waiting: [Position] = []
         /// Commands that are on their way.
         var underWay = 0
+        /// Entries whose dead letters are on their way.
+        var burying: Set<Position> = []
         var flushed: [Signal] = []
     }
 
@@ -23,18 +25,21 @@ final class RedisAcknowledger: Sendable {
         self.loop = loop
     }
 
-    func acknowledge(_ positions: [Position]) {
+    /// Takes positions over that have to be acknowledged. Returns whether ``sendSoon()`` has to be called.
+    func note(_ positions: [Position]) -> Bool {
         // Without a group there is nobody to tell.
-        guard stream.group != nil else { return }
-        let isFirst = state.withLock { state in
+        guard stream.group != nil, !positions.isEmpty else { return false }
+        return state.withLock { state in
             defer { state.waiting += positions }
             return state.waiting.isEmpty
         }
-        // What else is acknowledged until the loop comes to it goes along.
-        if isFirst { loop.execute { [self] in send() } }
     }
 
-    private func send() {
+    /// Sends what there is when the loop comes to it; what else is acknowledged until then goes along.
+    func sendSoon() { loop.execute { [self] in send() } }
+
+    /// Sends what there is at once. On the loop.
+    func send() {
         let positions = state.withLock { state in
             defer { state.waiting = [] }
             if !state.waiting.isEmpty { state.underWay += 1 }
@@ -82,9 +87,21 @@ final class RedisAcknowledger: Sendable {
         for signal in flushed { signal.fire() }
     }
 
+    // MARK: Dead letters
+
+    /// What is neither held any more nor acknowledged yet, because its dead letter is on its way.
+    var burying: Set<Position> { state.withLock { $0.burying } }
+
+    /// A dead letter for an entry is going to be sent.
+    func noteBurial(of position: Position) {
+        state.withLock { state in
+            state.underWay += 1
+            state.burying.insert(position)
+        }
+    }
+
     /// Publishes a dead letter, and then acknowledges the entry that it was.
     func bury(_ letter: Message, in topic: String, at position: Position) {
-        state.withLock { $0.underWay += 1 }
         commands.send(
             SimpleCall<Void> { writer in
                 writer.command(arguments: 9)
@@ -96,9 +113,16 @@ final class RedisAcknowledger: Sendable {
                 if let error = reply.error { throw RedisError.make(error, topic: topic) }
             } done: { [self] result in
                 // Not accepted: the entry stays pending, and comes back with its lease.
-                if case .success = result { acknowledge([position]) }
-                ended()
+                let isDone = if case .success = result { true } else { false }
+                endBurial(of: position, isDone: isDone)
             })
+    }
+
+    /// The dead letter of an entry is there, or will never be.
+    func endBurial(of position: Position, isDone: Bool) {
+        if isDone, note([position]) { sendSoon() }
+        state.withLock { _ = $0.burying.remove(position) }
+        ended()
     }
 
     /// Waits until all acknowledgements so far have been answered, or can't be.

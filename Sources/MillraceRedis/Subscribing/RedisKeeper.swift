@@ -215,7 +215,9 @@ final class RedisKeeper: @unchecked Sendable {
             let idle = max(.zero, stream.lease - remaining)
             assign([entry.position], idle: Int(idle / .milliseconds(1)), deliveries: entry.attempt - 1)
         }
-        _ = try? await withDeadline(.seconds(2), clock: SystemClock.shared) { [self] in try await leave() }
+        // A server that is away must not hold up the end: what is not given back comes back with its lease.
+        let patience = stream.options.connectTimeout
+        _ = try? await withDeadline(patience, clock: SystemClock.shared) { [self] in try await leave() }
     }
 
     /// Takes the consumer off the group, if it has nothing any more: whatever it has would be gone with it.

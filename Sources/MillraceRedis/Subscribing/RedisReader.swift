@@ -13,6 +13,7 @@ final class RedisReader: @unchecked Sendable {
     private let connection: RedisConnection
     private let commands: RedisConnection
     private let buffer: DeliveryBuffer
+    private let acknowledger: RedisAcknowledger
     private let loop: EventLoop
     private let clock: any SchedulingClock
     private let observers: AttachableObservers
@@ -31,12 +32,14 @@ final class RedisReader: @unchecked Sendable {
 
     init(
         _ stream: RedisStream, connection: RedisConnection, commands: RedisConnection, buffer: DeliveryBuffer,
-        loop: EventLoop, clock: any SchedulingClock, observers: AttachableObservers, after start: Position
+        acknowledger: RedisAcknowledger, loop: EventLoop, clock: any SchedulingClock, observers: AttachableObservers,
+        after start: Position
     ) {
         self.stream = stream
         self.connection = connection
         self.commands = commands
         self.buffer = buffer
+        self.acknowledger = acknowledger
         self.loop = loop
         self.clock = clock
         self.observers = observers
@@ -116,9 +119,9 @@ final class RedisReader: @unchecked Sendable {
         isReading = true
         // The server may have refused the read, with nothing wrong with the connection.
         let isSame = connection.isReady && connection.clientID == lastClientID
-        RedisRecovery(stream, commands: commands, buffer: buffer, observers: observers, step: step).run(
-            after: isSame ? nil : lastClientID
-        ) { [weak self] isDone in
+        RedisRecovery(
+            stream, commands: commands, buffer: buffer, acknowledger: acknowledger, observers: observers, step: step
+        ).run(after: isSame ? nil : lastClientID) { [weak self] isDone in
             guard let self else { return }
             isReading = false
             if isDone { mayHaveMissed = false } else { step = max(1, step / 4) }

@@ -8,13 +8,16 @@ final class RedisRecovery: @unchecked Sendable {
     private let stream: RedisStream
     private let commands: RedisConnection
     private let buffer: DeliveryBuffer
+    private let acknowledger: RedisAcknowledger
     private let observers: AttachableObservers
     /// How many entries to ask for at once.
     private let step: Int
 
     init(
-        _ stream: RedisStream, commands: RedisConnection, buffer: DeliveryBuffer, observers: AttachableObservers, step: Int
+        _ stream: RedisStream, commands: RedisConnection, buffer: DeliveryBuffer, acknowledger: RedisAcknowledger,
+        observers: AttachableObservers, step: Int
     ) {
+        self.acknowledger = acknowledger
         self.stream = stream
         self.commands = commands
         self.buffer = buffer
@@ -40,6 +43,10 @@ final class RedisRecovery: @unchecked Sendable {
     private func look(from start: Position?, _ done: @escaping @Sendable (Bool) -> Void) {
         guard let group = stream.group else { return done(true) }
         let stream = stream
+        // What was here is not missing, even if it is settled before the answer comes; and the acknowledgement of what has been
+        // settled goes out before the question.
+        let before = buffer.allPositions + acknowledger.burying
+        acknowledger.send()
         commands.send(
             SimpleCall<[RedisEntries.Pending]> { writer in
                 RedisCommands.pending(
@@ -49,7 +56,7 @@ final class RedisRecovery: @unchecked Sendable {
             } done: { [self] result in
                 guard case .success(let pending) = result else { return done(false) }
                 guard let last = pending.last else { return done(true) }
-                let known = Set(buffer.allPositions)
+                let known = Set(before + buffer.allPositions)
                 claim(pending.filter { !known.contains($0.position) }[...], group) { [self] isDone in
                     if isDone { look(from: last.position, done) } else { done(false) }
                 }

@@ -35,16 +35,16 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
             topic: topic, group: options.group, consumer: RedisConsumer.name(consumer, lease: options.lease),
             lease: options.lease,
             options: transport.options)
+        acknowledger = RedisAcknowledger(stream, commands: transport.commands, loop: transport.loop)
         reader = RedisReader(
-            stream, connection: connection, commands: transport.commands, buffer: buffer, loop: transport.loop, clock: clock,
-            observers: observers, after: start)
+            stream, connection: connection, commands: transport.commands, buffer: buffer, acknowledger: acknowledger,
+            loop: transport.loop, clock: clock, observers: observers, after: start)
         keeper =
             options.group == nil
             ? nil
             : RedisKeeper(
                 stream, commands: transport.commands, loop: transport.loop, clock: clock, buffer: buffer,
                 observers: observers)
-        acknowledger = RedisAcknowledger(stream, commands: transport.commands, loop: transport.loop)
         wake.reader = reader
         wake.keeper = keeper
         keeper?.onMissed = { [weak reader] in reader?.noteMissed() }
@@ -96,8 +96,9 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
     // MARK: Settle
 
     func acknowledge(_ tokens: [DeliveryToken]) {
-        let (positions, ignored) = buffer.finish(tokens)
-        if !positions.isEmpty { acknowledger.acknowledge(positions) }
+        var mustSend = false
+        let (_, ignored) = buffer.finish(tokens) { mustSend = acknowledger.note($0) }
+        if mustSend { acknowledger.sendSoon() }
         if ignored > 0 { reportIgnored(ignored) }
     }
 
@@ -109,7 +110,9 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
             let isKnown = buffer.retry(token, after: delay) { [keeper] entry in keeper?.noteAttempt(of: entry) }
             if !isKnown { reportIgnored(1) }
         case .reject(let reason):
-            guard let entry = buffer.remove(token) else { return reportIgnored(1) }
+            guard let entry = buffer.remove(token, { acknowledger.noteBurial(of: $0.position) }) else {
+                return reportIgnored(1)
+            }
             bury(entry, reason)
         }
     }
@@ -118,7 +121,7 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
     private func bury(_ entry: DeliveryBuffer.Entry, _ reason: String) {
         guard case .topicSuffix(let suffix) = stream.options.deadLetters else {
             observers.report(.warning, .messagesDropped(topic: topic, count: 1, reason: reason))
-            return acknowledger.acknowledge([entry.position])
+            return acknowledger.endBurial(of: entry.position, isDone: true)
         }
         let letter = DeadLetter(
             rejected: entry.message, reason: reason, topic: topic, group: group, transport: "redis",

@@ -1,0 +1,97 @@
+@testable import MillraceRedis
+import Millrace
+import MillraceTesting
+import Testing
+
+extension RedisTests {
+    /// Members of a group that die, come back under their name, or are gone for good.
+    @Suite("Members") struct Members {
+        private let server: RedisServer
+        private let topic = "members-\(MessageID.next())"
+
+        init() async throws { server = try await RedisServer.shared }
+
+        private func connect(consumer: String? = nil) async throws -> RedisTransport {
+            var options = try RedisOptions(url: server.url)
+            options.consumer = consumer
+            return try await RedisTransport(options, observers: Observers())
+        }
+
+        @Test("that come back under their name take up at once what they had, with the next attempt") func comeBack() async throws
+        {
+            let transport = try await connect(consumer: "worker-1")
+            try await transport.prepare(topic: topic, group: "g")
+            try await transport.publish((0..<1_200).map { Message(text: "\($0)") }, to: topic)
+            // Its former life, which ended a moment ago; the lease is an hour.
+            _ = try await server.command(
+                "XREADGROUP", "GROUP", "g", "worker-1~3600000", "COUNT", "1000", "STREAMS", topic, ">")
+            let subscription = try await transport.subscribe(
+                to: topic, SubscriptionOptions(group: "g", prefetch: 128, lease: .seconds(3_600)))
+            let received = try await withTimeLimit(.seconds(10), "all deliveries") {
+                var received: [DeliveryRecord] = []
+                var batch = DeliveryBatch()
+                while received.count < 1_200, try await subscription.pull(into: &batch, upTo: 64) {
+                    received += batch.records
+                    subscription.acknowledge(batch.records.map(\.token))
+                    batch.removeAll()
+                }
+                return received
+            }
+            #expect(Set(received.compactMap(\.message.payload.text)).count == 1_200)
+            for record in received {
+                let number = Int(record.message.payload.text ?? "") ?? 0
+                #expect(record.attempt == (number < 1_000 ? 2 : 1))
+            }
+            await transport.close()
+        }
+
+        @Test("that are gone and have nothing are taken off the group; others are not") func stale() async throws {
+            let transport = try await connect()
+            try await transport.prepare(topic: topic, group: "g")
+            try await transport.publish(Message(text: "held"), to: topic)
+            _ = try await server.command("XREADGROUP", "GROUP", "g", "holding~1000", "STREAMS", topic, ">")
+            _ = try await server.command("XGROUP", "CREATECONSUMER", topic, "g", "gone~1000")
+            _ = try await server.command("XGROUP", "CREATECONSUMER", topic, "g", "foreign")
+            let stream = RedisStream(
+                topic: topic, group: "g", consumer: "me~1000", lease: .seconds(1), options: transport.options)
+            let keeper = RedisKeeper(
+                stream, commands: transport.commands, loop: transport.loop, clock: SystemClock.shared,
+                buffer: DeliveryBuffer(prefetch: 1, ordered: .byTransport, clock: SystemClock.shared) {},
+                observers: AttachableObservers(Observers()))
+            let expected = ["holding~1000", "foreign"]
+            keeper.removeStale(after: .seconds(3_600))
+            #expect(try await server.command("XINFO", "CONSUMERS", topic, "g").contains("gone~1000"))
+            try await withTimeLimit(.seconds(10), "the removal") {
+                while try await server.command("XINFO", "CONSUMERS", topic, "g").contains("gone~1000") {
+                    keeper.removeStale(after: .milliseconds(1))
+                }
+            }
+            let consumers = try await server.command("XINFO", "CONSUMERS", topic, "g")
+            for name in expected { #expect(consumers.contains(name)) }
+            await transport.close()
+        }
+
+        /// A process that has taken a thousand messages is killed; another one has handled all of them soon after.
+        @Test("whose process is killed lose nothing: another process handles it within lease and claim interval")
+        func killed() async throws {
+            let transport = try await connect()
+            try await transport.prepare(topic: topic, group: "g")
+            try await transport.publish((0..<3_000).map { Message(text: "\($0)") }, to: topic)
+            let folder = try TemporaryFolder()
+            let holding = try MemberProcess(.hold, count: 1_000, topic: topic, server: server, log: folder.file("holding"))
+            let held = try await BlockingCall.run { try holding.lines(1_000) }
+            let handling = try MemberProcess(.handle, count: 3_000, topic: topic, server: server, log: folder.file("handling"))
+            let others = try await BlockingCall.run { try handling.lines(2_000) }
+            #expect(Set(others).isDisjoint(with: held))
+            holding.kill9()
+            let start = ContinuousClock.now
+            let all = try await BlockingCall.run { try handling.lines(3_000) }
+            // The lease is a second, as is the claim interval; the rest is for a busy machine.
+            #expect(start.duration(to: .now) < .seconds(2 + 5))
+            #expect(all.count == 3_000)
+            #expect(Set(all).count == 3_000)
+            #expect(Set(all[2_000...]) == Set(held))
+            await transport.close()
+        }
+    }
+}
