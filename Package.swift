@@ -56,6 +56,11 @@ let package = Package(
             name: "millrace-bench", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"],
             path: "Sources/MillraceBench", swiftSettings: strict),
 
+        // Commands of SwiftPM.
+        .plugin(
+            name: "Brokers",
+            capability: .command(intent: .custom(verb: "brokers", description: "Starts and stops brokers for development"))),
+
         // Tests, and the code that the documents show.
         .target(
             name: "DocumentationExamples",
