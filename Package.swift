@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "MillraceTesting", targets: ["MillraceTesting"]),
         .executable(name: "quickstart", targets: ["quickstart"]),
         .executable(name: "observed", targets: ["observed"]),
+        .executable(name: "millrace", targets: ["MillraceTool"]),
         .executable(name: "millrace-bench", targets: ["millrace-bench"]),
     ],
     targets: [
@@ -52,6 +53,8 @@ let package = Package(
         .executableTarget(
             name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
             path: "Sources/Examples/observed", swiftSettings: strict),
+        .executableTarget(
+            name: "MillraceTool", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"], swiftSettings: strict),
         .executableTarget(
             name: "millrace-bench", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"],
             path: "Sources/MillraceBench", swiftSettings: strict),
@@ -88,6 +91,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "MillraceOTLPTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting", "MillraceOTLP"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceToolTests", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis", "MillraceTool"],
             swiftSettings: strict),
         .testTarget(name: "DocumentationTests", swiftSettings: strict),
     ]
