@@ -24,7 +24,6 @@ let package = Package(
         .executable(name: "quickstart", targets: ["quickstart"]),
         .executable(name: "observed", targets: ["observed"]),
         .executable(name: "millrace", targets: ["MillraceTool"]),
-        .executable(name: "millrace-bench", targets: ["millrace-bench"]),
     ],
     targets: [
         // C libraries. Without `pkgConfig`: SwiftPM would warn everybody who does not have the library, needed or not.
@@ -55,9 +54,6 @@ let package = Package(
             path: "Sources/Examples/observed", swiftSettings: strict),
         .executableTarget(
             name: "MillraceTool", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"], swiftSettings: strict),
-        .executableTarget(
-            name: "millrace-bench", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"],
-            path: "Sources/MillraceBench", swiftSettings: strict),
 
         // Commands of SwiftPM.
         .plugin(

@@ -2,7 +2,7 @@ internal import Millrace
 
 /// The tool: its commands, and what is around each of them.
 enum Tool {
-    static let commands: [Command] = [.completion]
+    static let commands: [Command] = [.bench, .completion]
 
     /// Does what a command line asks for and returns the exit code. Answers go to the session's output, everything else to
     /// standard error.
