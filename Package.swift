@@ -89,7 +89,8 @@ let package = Package(
             name: "MillraceOTLPTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting", "MillraceOTLP"],
             swiftSettings: strict),
         .testTarget(
-            name: "MillraceToolTests", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis", "MillraceTool"],
+            name: "MillraceToolTests",
+            dependencies: ["Millrace", "MillraceMemory", "MillraceRedis", "MillraceTesting", "MillraceTool"],
             swiftSettings: strict),
         .testTarget(name: "DocumentationTests", swiftSettings: strict),
     ]

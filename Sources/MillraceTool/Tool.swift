@@ -2,7 +2,9 @@ internal import Millrace
 
 /// The tool: its commands, and what is around each of them.
 enum Tool {
-    static let commands: [Command] = [.bench, .completion]
+    static let commands: [Command] = [
+        .produce, .consume, .tail, .move, .replay, .describe, .check, .bench, .completion,
+    ]
 
     /// Does what a command line asks for and returns the exit code. Answers go to the session's output, everything else to
     /// standard error.

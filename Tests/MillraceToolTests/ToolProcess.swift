@@ -29,7 +29,11 @@ final class ToolProcess: Sendable {
         try await start(arguments, input: input).end()
     }
 
-    init(_ program: String, _ arguments: [String], input: String = "", environment: [String: String] = [:]) throws {
+    /// Starts a program. Its output goes to `output`, or else to a file.
+    init(
+        _ program: String, _ arguments: [String], input: String = "", environment: [String: String] = [:],
+        output: FileHandle? = nil
+    ) throws {
         folder = try TemporaryFolder()
         try input.write(toFile: folder.file("in"), atomically: true, encoding: .utf8)
         for name in ["out", "err"] { _ = FileManager.default.createFile(atPath: folder.file(name), contents: nil) }
@@ -38,7 +42,7 @@ final class ToolProcess: Sendable {
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = FileHandle(forReadingAtPath: folder.file("in"))
-        process.standardOutput = FileHandle(forWritingAtPath: folder.file("out"))
+        process.standardOutput = output ?? FileHandle(forWritingAtPath: folder.file("out"))
         process.standardError = FileHandle(forWritingAtPath: folder.file("err"))
         try process.run()
     }
@@ -63,17 +67,22 @@ final class ToolProcess: Sendable {
 
     /// Waits until there is so much output. Throws when it ends before that, or takes more than 20 seconds.
     func waitForOutput(lines: Int) async throws {
+        try await wait(for: "\(lines) lines") { self.output.utf8.count(where: { $0 == 0x0A }) >= lines }
+    }
+
+    /// Waits until a condition holds. Throws when the process ends before that, or 20 seconds have passed.
+    func wait(for what: String, _ condition: @escaping @Sendable () -> Bool) async throws {
         try await Self.blocking {
             for _ in 0..<4_000 {
-                if self.output.utf8.count(where: { $0 == 0x0A }) >= lines { return }
-                guard self.isRunning else { throw Unexpected("it has ended: \(self.errors)") }
+                if condition() { return }
+                guard self.isRunning else { throw Unexpected("\(what): it has ended: \(self.errors)") }
                 poll(nil, 0, 5)
             }
-            throw Unexpected("\(lines) lines: not within 20 seconds: \(self.errors)")
+            throw Unexpected("\(what): not within 20 seconds: \(self.errors)")
         }
     }
 
-    private static func blocking(_ body: @escaping @Sendable () throws -> Void) async throws {
+    static func blocking(_ body: @escaping @Sendable () throws -> Void) async throws {
         try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread { continuation.resume(with: Swift.Result { try body() }) }
         }
