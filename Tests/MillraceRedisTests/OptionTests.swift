@@ -130,6 +130,10 @@ extension RedisTests {
             let documented = TransportFactory.redis.options.map(\.name) + ["password", "sentinel-password"]
             #expect(Set(listed) == Set(documented))
             #expect(documented.count == Set(documented).count)
+            let document = try String(
+                contentsOf: URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                    .deletingLastPathComponent().appending(path: "Docs/configuration.md"), encoding: .utf8)
+            for option in TransportFactory.redis.options { #expect(document.contains("`\(option.name)`"), "\(option.name)") }
         }
 
         @Test("No description and no dump shows the password")

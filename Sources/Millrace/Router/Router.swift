@@ -15,6 +15,8 @@
 public final class Router: Sendable {
     private struct State {
         var phase = RouterHealth.Phase.idle
+        /// What kept it from running.
+        var failure: (any Error)?
         var handlers: [HandlerRun] = []
     }
 
@@ -111,20 +113,11 @@ public final class Router: Sendable {
     /// A second signal cancels at once. A router runs once.
     ///
     /// - Throws: A ``MillraceError``: `invalidState` when it has run before; `invalidOption` for options out of their
-    ///   bounds; `unknownHandler` for a handler that the configuration has settings for and nobody registered; `drainTimedOut` when handlers ignored their
-    ///   cancellation and were abandoned, with their messages back in the transport; what a plugin throws at its start; and
-    ///   what keeps a handler from ever subscribing.
+    ///   bounds; `unknownHandler` for a handler that the configuration has settings for and nobody registered; `drainTimedOut`
+    ///   when handlers ignored their cancellation and were abandoned, with their messages back in the transport; what a plugin
+    ///   throws at its start; and what keeps a handler from ever subscribing.
     public func run(stoppingOn signals: [ProcessSignal] = [.terminate, .interrupt]) async throws {
-        try options.validate()
-        try overlay?.checkAllUsed(state.withLock { $0.handlers.map(\.definition.name) })
-        let handlers = try state.withLock { state throws -> [HandlerRun] in
-            guard state.phase == .idle else {
-                throw MillraceError(
-                    .invalidState, "the router is \(state.phase.rawValue); a router runs once", isRetriable: false)
-            }
-            state.phase = .starting
-            return state.handlers
-        }
+        let handlers = try begin()
         let watch = measuring?.watch(self)
         defer { watch?.remove() }
         let plugins = options.plugins + (signals.isEmpty ? [] : [SignalPlugin(signals)])
@@ -164,10 +157,13 @@ public final class Router: Sendable {
     /// yet ends as soon as it is run.
     public func shutdown() { shutdownRequested.fire() }
 
-    /// Waits until all handlers are subscribed, those that were added while running included. Throws `CancellationError` when the task is cancelled, and a
-    /// ``MillraceError`` of code `invalidState` when the router has ended.
+    /// Waits until all handlers are subscribed, those that were added while running included. Throws `CancellationError` when
+    /// the task is cancelled, what ``run(stoppingOn:)`` has thrown when the router could not begin, and a ``MillraceError`` of
+    /// code `invalidState` when it has ended.
     public func waitUntilRunning() async throws {
         try await running.wait()
+        // Handlers that were never started never settle.
+        if let failure = state.withLock({ $0.failure }) { throw failure }
         for handler in state.withLock({ $0.handlers }) { try await handler.settled.wait() }
         let phase = state.withLock { $0.phase }
         guard phase == .running || phase == .draining else {
@@ -193,10 +189,39 @@ public final class Router: Sendable {
             return started
         } catch {
             for plugin in started.reversed() { await plugin.stop(self) }
-            state.withLock { $0.phase = .stopped }
-            running.fire()
-            throw error
+            throw neverRun(because: error)
         }
+    }
+
+    /// Checks that everything is in order, and returns the handlers to start.
+    private func begin() throws -> [HandlerRun] {
+        let handlers = try state.withLock { state throws -> Result<[HandlerRun], any Error> in
+            guard state.phase == .idle else {
+                throw MillraceError(
+                    .invalidState, "the router is \(state.phase.rawValue); a router runs once", isRetriable: false)
+            }
+            return Result {
+                try options.validate()
+                try overlay?.checkAllUsed(state.handlers.map(\.definition.name))
+                state.phase = .starting
+                return state.handlers
+            }
+        }
+        do {
+            return try handlers.get()
+        } catch {
+            throw neverRun(because: error)
+        }
+    }
+
+    /// The end of a router that could not begin: whoever waits for it is told why.
+    private func neverRun(because error: any Error) -> any Error {
+        state.withLock { state in
+            state.phase = .stopped
+            state.failure = error
+        }
+        running.fire()
+        return error
     }
 
     private func drain() async -> Int {

@@ -216,7 +216,10 @@ import Testing
         #expect(
             error?.message
                 == "service.json: handlers.audti: no handler of that name is registered; did you mean 'audit'? Registered: audit")
-        #expect(router.health.phase == .idle)
+        // Whoever waits for the router is told as well, and does not wait for ever.
+        let waiting = await #expect(throws: MillraceError.self) { try await router.waitUntilRunning() }
+        #expect(waiting?.code == .unknownHandler)
+        #expect(router.health.phase == .stopped)
         let defaults = try await connect(
             #"{"transports": {"main": "memory:"}, "defaults": {"middleware": {"retry": {}}}}"#)
         let second = try Router(configuration: defaults, .quiet)
