@@ -1,6 +1,7 @@
 import Foundation
 import Millrace
 import MillraceRedis
+import Synchronization
 import Testing
 
 @testable import MillraceTool
@@ -30,9 +31,15 @@ import Testing
             ToolProcess.tool, ["consume", topic, "--group", "g", "--url", url] + words, output: pipe.fileHandleForWriting)
         try pipe.fileHandleForWriting.close()
         let descriptor = pipe.fileHandleForReading.fileDescriptor
+        // Full is what does not get any fuller: then it has acknowledged all that it is going to.
+        let last = Mutex((count: Int32(0), times: 0))
         try await process.wait(for: "a full pipe") {
             var count: Int32 = 0
-            return ioctl(descriptor, UInt(FIONREAD), &count) == 0 && count > 32_000
+            guard ioctl(descriptor, UInt(FIONREAD), &count) == 0 else { return false }
+            return last.withLock { last in
+                last = count == last.count ? (count, last.times + 1) : (count, 0)
+                return count > 32_000 && last.times >= 40
+            }
         }
         return (process, pipe.fileHandleForReading)
     }
