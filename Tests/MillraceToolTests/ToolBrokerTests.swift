@@ -77,6 +77,16 @@ import Testing
         #expect(try await run("consume", topic, "-g", "g", "--idle", "200ms").output.isEmpty)
     }
 
+    /// The first one waits for the output, which nobody reads.
+    @Test func aSecondCtrlCEndsItAtOnce() async throws {
+        _ = try await produce(60_000)
+        let (process, handle) = try await startStuckReader()
+        process.signal(SIGINT)
+        process.signal(SIGTERM)
+        #expect([130, 143].contains(try await process.end().code))
+        try handle.close()
+    }
+
     /// What was acknowledged was written before: killed on the spot, nothing is lost, though something may come twice.
     @Test func aKillLosesNothing() async throws {
         let all = try await produce(60_000)
@@ -166,6 +176,10 @@ import Testing
         #expect(try await run("consume", target, "-g", "g", "-n", "2").output == "1\n3\n")
         #expect(try await run("move", topic, target, "--idle", "300ms").output == "1 moved, 0 left\n")
         #expect(try await run("move", topic, topic).code == 2)
+        #expect(try await run("move", topic, topic, "--to-url", url).code == 2)
+        let wrong = try await run("move", topic, target, "--to-url", "nothing")
+        #expect(wrong.code == 2)
+        #expect(wrong.errors.hasPrefix("millrace move: --to-url: "))
     }
 
     @Test func replaysWhereItFailed() async throws {

@@ -41,7 +41,10 @@ struct BenchRow: Sendable, Codable {
     static let header =
         "scenario".padded(to: 18) + "bytes".indented(to: 6) + "messages/s".indented(to: 12) + "  "
         + "[lowest - highest]".padded(to: 24)
-        + "CPU us".indented(to: 7) + "broker".indented(to: 8) + "MiB".indented(to: 6) + "  check"
+        + "CPU us".indented(to: 7) + "broker".indented(to: 8) + "MiB".indented(to: 9) + "  check"
+
+    /// That of this process, and that of the broker if it is known.
+    private var memory: String { peakMiB.text(0) + (brokerPeakMiB.map { "/\($0.text(0))" } ?? "") }
 
     var text: String {
         guard let rate, let cpu else { return scenario }
@@ -49,7 +52,7 @@ struct BenchRow: Sendable, Codable {
         var line =
             scenario.padded(to: 18) + "\(size)".indented(to: 6) + Self.grouped(rate.median).indented(to: 12) + "  "
             + spread.padded(to: 24) + cpu.median.text(2).indented(to: 7)
-            + (brokerCPU?.median.text(2) ?? "-").indented(to: 8) + peakMiB.text(0).indented(to: 6) + "  " + (complaint ?? "ok")
+            + (brokerCPU?.median.text(2) ?? "-").indented(to: 8) + memory.indented(to: 9) + "  " + (complaint ?? "ok")
         let latencies = runs.compactMap(\.latency)
         if let p50 = Spread(latencies.map(\.p50)), let p99 = Spread(latencies.map(\.p99)),
             let highest = Spread(latencies.map(\.highest))

@@ -22,10 +22,19 @@ extension Arguments {
         guard let text = given ?? session.environment[Tool.urlVariable], !text.isEmpty else {
             throw UsageError("there is no --url, and $\(Tool.urlVariable) is not set", command: command)
         }
+        return try url(text, given == nil ? "$\(Tool.urlVariable)" : "--url", session)
+    }
+
+    /// The URL of an option that most command lines do not have.
+    func url(_ option: Option, _ session: Session) throws -> TransportURL? {
+        try text(option).map { try url($0, "--\(option.name)", session) }
+    }
+
+    private func url(_ text: String, _ source: String, _ session: Session) throws -> TransportURL {
         do {
             return try TransportURL(text, environment: session.environment)
         } catch let error as MillraceError {
-            throw UsageError("\(given == nil ? "$\(Tool.urlVariable)" : "--url"): \(error.message)", command: command)
+            throw UsageError("\(source): \(error.message)", command: command)
         }
     }
 }

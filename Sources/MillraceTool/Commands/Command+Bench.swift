@@ -33,7 +33,7 @@ extension Command {
         discussion: """
             Every scenario works with topics of its own, which it removes where the transport can. Each figure is the median of \
             the runs, with the lowest and the highest. CPU is processor time per message in microseconds, of this process and \
-            of the broker; MiB is the most memory that this process had. The check says whether a message was lost, came twice, \
+            of the broker; MiB is the most memory that they had. The check says whether a message was lost, came twice, \
             or overtook another one of the same task. Fails when one did.
 
             Scenarios:

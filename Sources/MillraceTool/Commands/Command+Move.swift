@@ -43,8 +43,8 @@ extension Command {
         let url = try arguments.url(session)
         let source = arguments.word(Options.from)
         let target = arguments.word(Options.to)
-        let toURL = try arguments.text(Options.toURL).map { try TransportURL($0, environment: session.environment) }
-        guard source != target || toURL != nil else {
+        let toURL = try arguments.url(Options.toURL, session)
+        guard source != target || toURL.map({ "\($0)" != "\(url)" }) ?? false else {
             throw UsageError("a topic can't be moved to itself", command: arguments.command)
         }
         let filter = try arguments.filter()

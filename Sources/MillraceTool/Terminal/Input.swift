@@ -15,22 +15,39 @@ final class Input: Sendable {
     private let interruption: Interruption
     /// Reading blocks, which the threads that run tasks must not.
     private let queue = DispatchQueue(label: "millrace.input")
-    /// Closed when the tool is to end, which wakes who waits for input.
-    private let wake: (read: Int32, write: Int32)
+    /// Whose writing end is closed when the tool is to end, which wakes who waits for input.
+    private let wake: Wake
+
+    private final class Wake: Sendable {
+        let readEnd: Int32
+        private let writeEnd: Lock<Int32?>
+
+        init() {
+            var ends: [Int32] = [-1, -1]
+            // Without a pipe, Ctrl-C is noticed at the next input.
+            let isOpen = pipe(&ends) == 0
+            readEnd = ends[0]
+            writeEnd = Lock(isOpen ? ends[1] : nil)
+        }
+
+        deinit {
+            fire()
+            if readEnd >= 0 { close(readEnd) }
+        }
+
+        func fire() {
+            writeEnd.withLock { descriptor in
+                if let descriptor { close(descriptor) }
+                descriptor = nil
+            }
+        }
+    }
 
     init(_ descriptor: Int32, _ interruption: Interruption) {
         self.descriptor = descriptor
         self.interruption = interruption
-        var ends: [Int32] = [-1, -1]
-        // Without a pipe, Ctrl-C is noticed at the next input.
-        wake = pipe(&ends) == 0 ? (ends[0], ends[1]) : (-1, -1)
-        let end = wake.write
-        interruption.signal.whenFired { close(end) }
-    }
-
-    deinit {
-        close(wake.read)
-        if !interruption.hasCome { close(wake.write) }
+        wake = Wake()
+        interruption.signal.whenFired { [wake] in wake.fire() }
     }
 
     /// Waits for input and returns up to `limit` bytes of it; nil at its end, or when the tool is to end.
@@ -44,7 +61,7 @@ final class Input: Sendable {
         while true {
             var ready = [
                 pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: wake.read, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: wake.readEnd, events: Int16(POLLIN), revents: 0),
             ]
             _ = poll(&ready, 2, -1)
             if interruption.hasCome { return nil }
