@@ -17,6 +17,11 @@ func connectByURL(_ registry: TransportRegistry) async throws {
     await broker.close()
 }
 
+func readOwnSettings(_ configuration: Configuration) throws -> String {
+    let bank = try configuration.application { section in try section.takeText("bank") } ?? "https://bank.example"
+    return bank
+}
+
 /// Closing by hand.
 func connectByHand(_ registry: TransportRegistry, _ configuration: Configuration) async throws {
     let transports = try await registry.connect(configuration)

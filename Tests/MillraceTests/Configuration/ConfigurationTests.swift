@@ -169,6 +169,20 @@ import Testing
         }
     }
 
+    @Test("An application has settings of its own, in the file and in the environment")
+    func application() throws {
+        let configuration = try read(
+            #"{"application": {"bank": "a", "limit": 1}}"#, ["MILLRACE_APPLICATION__LIMIT": "2"])
+        let settings = try configuration.application { section in
+            (try section.takeText("bank"), try section.takeNumber("limit"))
+        }
+        #expect(settings?.0 == "a")
+        #expect(settings?.1 == 2)
+        let error = #expect(throws: MillraceError.self) { _ = try configuration.application { try $0.takeText("bank") } }
+        #expect(error?.message == "MILLRACE_APPLICATION__LIMIT: application.limit: unknown key. Known: bank")
+        #expect(try read("{}").application { try $0.takeText("bank") } == nil)
+    }
+
     @Test("A file is read from disk")
     func file() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("millrace-\(UUID()).json").path
