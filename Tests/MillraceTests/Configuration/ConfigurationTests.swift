@@ -155,8 +155,15 @@ import Testing
     @Test("The environment may hold secrets; no description shows them")
     func secretsInEnvironment() throws {
         let configuration = try read(
-            #"{"transports": {"main": "x://h", "other": "x://h?password-env=PASSWORD"}}"#,
-            ["MILLRACE_TRANSPORTS__MAIN": "x://u:geheim@h", "PASSWORD": "geheim"])
+            """
+            {"transports": {"main": "x://h", "other": "x://h?password-env=PASSWORD", "third": "x://h",
+                            "fourth": {"url": "x://h", "password-env": "PASSWORD"}}}
+            """,
+            [
+                "MILLRACE_TRANSPORTS__MAIN": "x://u:geheim@h", "PASSWORD": "geheim",
+                "MILLRACE_TRANSPORTS__THIRD__PASSWORD": "geheim",
+            ])
+        #expect(configuration.transportNames.count == 4)
         for name in configuration.transportNames {
             var url = try configuration.transport(name)
             #expect(try url.takePassword() == "geheim")
@@ -165,7 +172,8 @@ import Testing
         dump(configuration, to: &dumped)
         for text in ["\(configuration)", configuration.debugDescription, "\([configuration])", dumped] {
             #expect(!text.contains("geheim"))
-            #expect(text.contains("service.json: main = x://***@h, other = x://h?password-env=PASSWORD"))
+            #expect(text.contains("service.json: main = x://***@h, other = x://h?password-env=PASSWORD, "))
+            #expect(text.contains("third = x://h?password=***"))
         }
     }
 
