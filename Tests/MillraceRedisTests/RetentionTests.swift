@@ -24,13 +24,13 @@ extension RedisTests {
         }
 
         private func waitFor(_ purpose: String, _ condition: @escaping @Sendable (Int) -> Bool) async throws {
-            try await withTimeLimit(.seconds(10), purpose) {
+            try await withTimeLimit(RedisTests.patience, purpose) {
                 while !condition(try await length()) { await Task.yield() }
             }
         }
 
         private func take(_ count: Int, from subscription: any Subscription) async throws -> [DeliveryRecord] {
-            try await withTimeLimit(.seconds(10), "\(count) deliveries") {
+            try await withTimeLimit(RedisTests.patience, "\(count) deliveries") {
                 var batch = DeliveryBatch()
                 while batch.count < count, try await subscription.pull(into: &batch, upTo: count - batch.count) {}
                 return Array(batch.records)
