@@ -110,7 +110,7 @@ public final class TCPProxy: Sendable {
         }
     }
 
-    /// Takes back what ``cut(afterBytes:)``, ``cutRandomly(within:_:)`` or ``cutRandomly(every:_:)`` has planned.
+    /// Takes back what ``cut(afterBytes:)``, ``cutRandomly(within:_:)`` or ``cutRandomly(every:sparing:_:)`` has planned.
     public func stopCutting() {
         loop.update { state in
             state.plan = ProxyLoop.Plan()
