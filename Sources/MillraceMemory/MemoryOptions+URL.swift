@@ -24,7 +24,7 @@ extension MemoryOptions {
                 "overflow", ["wait": .wait, "refuse": .refuse, "drop-oldest": .dropOldest, "drop-newest": .dropNewest])
             ?? overflow
         retention = try url.take("retention").map { try Self.retention($0, of: url) } ?? retention
-        if let suffix = try url.take("dead-letters") { deadLetters = suffix.isEmpty ? .drop : .topicSuffix(suffix) }
+        if let suffix = url.take("dead-letters") { deadLetters = suffix.isEmpty ? .drop : .topicSuffix(suffix) }
         publishReturns =
             try url.takeChoice(
                 "publish-returns", ["when-stored": .whenStored, "when-acknowledged": .whenAcknowledged]) ?? publishReturns

@@ -7,7 +7,7 @@ extension RedisTests {
     @Suite("A connection") struct Connections {
         private func refusal(_ options: RedisOptions) async -> MillraceError? {
             await #expect(throws: MillraceError.self) {
-                _ = try await withTimeLimit(.seconds(15), "a refusal") {
+                _ = try await withTimeLimit(RedisTests.patience, "a refusal") {
                     try await RedisTransport(options, observers: Observers())
                 }
             }
@@ -84,7 +84,7 @@ extension RedisTests {
             try await server.restart()
             try await meanwhile.value
             var texts: [String] = []
-            try await withTimeLimit(.seconds(10), "both messages") { [texts] in
+            try await withTimeLimit(RedisTests.patience, "both messages") { [texts] in
                 var texts = texts
                 var batch = DeliveryBatch()
                 while !texts.contains("meanwhile") || !texts.contains("before") {
@@ -110,7 +110,7 @@ extension RedisTests {
             try await observer.event { if case .disconnected = $0.kind { true } else { false } }
             server.resume()
             // Either it gets through in time, or it fails clearly; it does not hang.
-            _ = try await withTimeLimit(.seconds(10), "the publisher's end") { await publishing.result }
+            _ = try await withTimeLimit(RedisTests.patience, "the publisher's end") { await publishing.result }
             try await transport.publish(Message(text: "y"), to: "topic")
             await transport.close()
         }

@@ -26,7 +26,7 @@ extension RedisTests {
                     accepted.withLock { accepted in for key in 0..<8 { accepted[key, default: []].append(number) } }
                 }
             }
-            let received = try await withTimeLimit(.seconds(60), "all messages") {
+            let received = try await withTimeLimit(RedisTests.patience, "all messages") {
                 var seen: [Int: [Int]] = [:]
                 var batch = DeliveryBatch()
                 while seen.values.reduce(0, { $0 + $1.count }) < 3_200 {

@@ -27,7 +27,7 @@ extension RedisTests {
                 "XREADGROUP", "GROUP", "g", "worker-1~3600000", "COUNT", "1000", "STREAMS", topic, ">")
             let subscription = try await transport.subscribe(
                 to: topic, SubscriptionOptions(group: "g", prefetch: 128, lease: .seconds(3_600)))
-            let received = try await withTimeLimit(.seconds(10), "all deliveries") {
+            let received = try await withTimeLimit(RedisTests.patience, "all deliveries") {
                 var received: [DeliveryRecord] = []
                 var batch = DeliveryBatch()
                 while received.count < 1_200, try await subscription.pull(into: &batch, upTo: 64) {
@@ -61,7 +61,7 @@ extension RedisTests {
             let expected = ["holding~1000", "foreign"]
             keeper.removeStale(after: .seconds(3_600))
             #expect(try await server.command("XINFO", "CONSUMERS", topic, "g").contains("gone~1000"))
-            try await withTimeLimit(.seconds(10), "the removal") {
+            try await withTimeLimit(RedisTests.patience, "the removal") {
                 while try await server.command("XINFO", "CONSUMERS", topic, "g").contains("gone~1000") {
                     keeper.removeStale(after: .milliseconds(1))
                 }

@@ -1,4 +1,7 @@
 import Testing
 
 /// All tests of the Redis transport.
-@Suite(.timeLimit(.minutes(2))) enum RedisTests {}
+@Suite(.timeLimit(.minutes(5))) enum RedisTests {
+    /// How long to wait for what has to come: long, since a machine may be slow, and only a failure ever waits so long.
+    static let patience = Duration.seconds(60)
+}

@@ -16,7 +16,7 @@ extension RedisTests {
 
         @Test("name the primary, also after a fail-over; what is published arrives") func failOver() async throws {
             let (primary, replica, sentinel) = try await Self.start()
-            try await withTimeLimit(.seconds(20), "a Sentinel that knows the replica") {
+            try await withTimeLimit(RedisTests.patience, "a Sentinel that knows the replica") {
                 while try await !sentinel.command("SENTINEL", "REPLICAS", "main").contains("\(replica.port)") {
                     await Task.yield()
                 }
@@ -28,7 +28,7 @@ extension RedisTests {
             try await transport.publish(Message(text: "before"), to: "topic")
             #expect(try await texts(1, of: subscription) == ["before"])
             try await subscription.flush()
-            try await withTimeLimit(.seconds(20), "a replica that has everything") {
+            try await withTimeLimit(RedisTests.patience, "a replica that has everything") {
                 while try await !replica.command("XLEN", "topic").hasPrefix(":1") { await Task.yield() }
             }
             primary.kill9()
@@ -45,7 +45,7 @@ extension RedisTests {
                 ("redis-sentinel://127.0.0.1:1?primary=main&connect-timeout=1s", "127.0.0.1:1"),
             ] {
                 let error = await #expect(throws: MillraceError.self) {
-                    try await withTimeLimit(.seconds(10), "an error") {
+                    try await withTimeLimit(RedisTests.patience, "an error") {
                         _ = try await RedisTransport(url: url, observers: Observers())
                     }
                 }
@@ -55,7 +55,7 @@ extension RedisTests {
         }
 
         private func texts(_ count: Int, of subscription: any Subscription) async throws -> [String] {
-            try await withTimeLimit(.seconds(30), "\(count) deliveries") {
+            try await withTimeLimit(RedisTests.patience, "\(count) deliveries") {
                 var texts: [String] = []
                 var batch = DeliveryBatch()
                 while texts.count < count, try await subscription.pull(into: &batch, upTo: 10) {

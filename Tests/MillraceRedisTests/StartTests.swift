@@ -25,7 +25,7 @@ extension RedisTests {
             let subscription = try await transport.subscribe(
                 to: topic, SubscriptionOptions(group: group, start: start.position))
             try await transport.publish(Message(text: "4"), to: topic)
-            let texts = try await withTimeLimit(.seconds(10), "the deliveries") {
+            let texts = try await withTimeLimit(RedisTests.patience, "the deliveries") {
                 var texts: [String] = []
                 var batch = DeliveryBatch()
                 while texts.last != "4", try await subscription.pull(into: &batch, upTo: 10) {

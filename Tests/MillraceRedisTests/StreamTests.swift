@@ -21,7 +21,7 @@ extension RedisTests {
         }
 
         private func collect(_ count: Int, from subscription: any Subscription) async throws -> [DeliveryRecord] {
-            try await withTimeLimit(.seconds(15), "\(count) deliveries") {
+            try await withTimeLimit(RedisTests.patience, "\(count) deliveries") {
                 var batch = DeliveryBatch()
                 while batch.count < count, try await subscription.pull(into: &batch, upTo: count - batch.count) {}
                 return Array(batch.records)
@@ -66,7 +66,7 @@ extension RedisTests {
                 "XREADGROUP", "GROUP", "g", "dead~300", "COUNT", "1000", "STREAMS", topic, ">")
             let subscription = try await transport.subscribe(
                 to: topic, SubscriptionOptions(group: "g", prefetch: 256, lease: .milliseconds(300)))
-            let handled = try await withTimeLimit(.seconds(20), "a thousand deliveries") {
+            let handled = try await withTimeLimit(RedisTests.patience, "a thousand deliveries") {
                 var handled: [String] = []
                 var batch = DeliveryBatch()
                 while handled.count < 1_000, try await subscription.pull(into: &batch, upTo: 64) {
@@ -141,7 +141,7 @@ extension RedisTests {
             let subscription = try await transport.subscribe(
                 to: topic, SubscriptionOptions(group: "g", prefetch: 4, lease: .seconds(30)))
             _ = try await collect(2, from: subscription)
-            try await withTimeLimit(.seconds(10), "the lag") {
+            try await withTimeLimit(RedisTests.patience, "the lag") {
                 while subscription.lag != 8 { await Task.yield() }
             }
             await transport.close()

@@ -2,12 +2,14 @@ import Millrace
 import MillraceMemory
 import MillraceRedis
 
-func swapTheTransport(bill: @escaping @Sendable (Message, HandlerContext) async throws -> Outputs) async throws {
+func swapTheTransport(bill: @escaping @Sendable (Message) async throws -> Outputs) async throws {
     let configuration = try Configuration(file: "service.json")
     let registry = TransportRegistry(.memory, .redis)
     try await registry.withTransports(configuration) { transports in
         let router = try Router(configuration: transports) { Retry(attempts: 5) }
-        try router.handle("bill", from: "orders", on: transports["main"], to: "invoices", bill)
+        try router.handle("bill", from: "orders", on: transports["main"], to: "invoices") { message, context in
+            try await bill(message)
+        }
         try await router.run()
     }
 }
@@ -15,6 +17,11 @@ func swapTheTransport(bill: @escaping @Sendable (Message, HandlerContext) async 
 func connectByURL(_ registry: TransportRegistry) async throws {
     let broker = try await registry.connect("redis://127.0.0.1:6379/0?group=billing")
     await broker.close()
+}
+
+func readOwnSettings(_ configuration: Configuration) throws -> String {
+    let bank = try configuration.application { section in try section.takeText("bank") } ?? "https://bank.example"
+    return bank
 }
 
 /// Closing by hand.

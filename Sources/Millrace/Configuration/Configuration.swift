@@ -10,7 +10,7 @@
 /// Every value can be replaced by a variable of the environment: `MILLRACE_HANDLERS__AUDIT__CONCURRENCY=16`. A file holds no
 /// secrets: passwords come from files of their own or from the environment. No description and no error shows one.
 public struct Configuration: Sendable {
-    /// What errors call it: the name of the file.
+    /// What errors call it: the path of the file, as it was given.
     public let source: String
     let transports: [TransportSetting]
     let defaultTransport: String?
@@ -18,6 +18,8 @@ public struct Configuration: Sendable {
     /// The settings of handlers, by the names that the configuration has for them.
     let handlers: [(name: String, settings: HandlerSettings)]
     let router: RouterSettings
+    /// What the application reads; nil when there is nothing.
+    private let application: (node: ConfigurationNode, place: ConfigurationPlace)?
 
     /// Reads a file.
     ///
@@ -33,8 +35,7 @@ public struct Configuration: Sendable {
         } catch {
             throw MillraceError(.invalidConfiguration, "\(path): \(error.reason)", isRetriable: false)
         }
-        let name = path.split(separator: "/").last.map(String.init) ?? path
-        try self.init(json: text, source: name, environment: environment)
+        try self.init(json: text, source: path, environment: environment)
     }
 
     /// Reads a text, which errors call `source`. See ``init(file:environment:)``.
@@ -60,7 +61,29 @@ public struct Configuration: Sendable {
             (name, try HandlerSettings(handler: node, at: place, transports: names))
         }
         router = try section.takeSection("router") { try RouterSettings(&$0) } ?? RouterSettings()
+        application = try section.takeNode("application").map { [section] node in
+            let place = section.place(of: "application", node)
+            _ = try ConfigurationSection(node, at: place)
+            return (node, place)
+        }
         try section.finish()
+    }
+
+    /// Settings of the application's own, under the key `application`, which files and variables can give as all the others.
+    ///
+    /// ```swift
+    /// let bank = try configuration.application { section in try section.takeText("bank") } ?? "https://bank.example"
+    /// ```
+    ///
+    /// - Parameter body: Takes the object apart. Keys that it leaves are refused.
+    /// - Returns: What `body` returns, or nil when there is no such object.
+    /// - Throws: A ``MillraceError`` of code `invalidConfiguration`, and what `body` throws.
+    public func application<Result>(_ body: (inout ConfigurationSection) throws -> Result?) throws -> Result? {
+        guard let (node, place) = application else { return nil }
+        var section = try ConfigurationSection(node, at: place)
+        let result = try body(&section)
+        try section.finish()
+        return result
     }
 
     /// The names of its transports, in their order.

@@ -49,6 +49,11 @@ public struct ConfigurationSection: Sendable {
         throw place.error(": unknown key" + NearestName.hint(key, among: known))
     }
 
+    /// The error for a value that does not fit the others: `<file>: <path>.<key> is <value>, it must be <bound>`.
+    public func invalid(_ key: String, _ value: some Sendable, bound: String) -> MillraceError {
+        place(of: key).error("\(value)", bound: bound)
+    }
+
     /// The error for a value of a wrong type or out of its bounds.
     func invalid(_ key: String, _ node: ConfigurationNode, _ bound: String) -> MillraceError {
         let value = SecretName.mayHide(key) ? "not shown" : node.description

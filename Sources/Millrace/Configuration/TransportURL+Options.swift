@@ -2,7 +2,7 @@ extension TransportURL {
     /// Takes out an option that is a whole number; nil when it is not there. Throws a ``MillraceError`` of code `invalidOption`
     /// when it is out of `range`, which defaults to 1 and more.
     public mutating func takeNumber(_ name: String, in range: ClosedRange<Int> = 1...Int.max) throws -> Int? {
-        guard let text = try take(name) else { return nil }
+        guard let text = take(name) else { return nil }
         guard let number = Int(text), range.contains(number) else { throw invalid(name, shown(text, of: name), range.bound) }
         return number
     }
@@ -11,7 +11,7 @@ extension TransportURL {
     /// it is not there. Throws a ``MillraceError`` of code `invalidOption` for other text, and for what is less than `minimum`,
     /// which defaults to 1 millisecond, or more than 366 days.
     public mutating func takeDuration(_ name: String, atLeast minimum: Duration = .milliseconds(1)) throws -> Duration? {
-        guard let text = try take(name) else { return nil }
+        guard let text = take(name) else { return nil }
         guard let duration = DurationText.parse(text), duration >= minimum else {
             throw invalid(name, shown(text, of: name), "\(DurationText.bound); at least \(minimum)")
         }
@@ -21,7 +21,7 @@ extension TransportURL {
     /// Takes out an option that is `true` or `false`, which `1` and `0` stand for as well; nil when it is not there. Throws a
     /// ``MillraceError`` of code `invalidOption` for other text.
     public mutating func takeFlag(_ name: String) throws -> Bool? {
-        switch try take(name) {
+        switch take(name) {
         case nil: return nil
         case "true", "1": return true
         case "false", "0": return false
@@ -32,7 +32,7 @@ extension TransportURL {
     /// Takes out an option that is one of some words; nil when it is not there. Throws a ``MillraceError`` of code
     /// `invalidOption` that lists the words for any other.
     public mutating func takeChoice<Value>(_ name: String, _ choices: KeyValuePairs<String, Value>) throws -> Value? {
-        guard let text = try take(name) else { return nil }
+        guard let text = take(name) else { return nil }
         guard let choice = choices.first(where: { $0.key == text }) else {
             throw invalid(name, shown(text, of: name), "one of \(choices.map(\.key).joined(separator: ", "))")
         }
@@ -46,9 +46,9 @@ extension TransportURL {
     ///   holds no text or more than 64 kilobytes of it, when there is no such variable, or when the secret is empty. It names
     ///   the file or the variable, never the secret.
     public mutating func takeSecret(_ name: String) throws -> String? {
-        let inline = try take(name)
-        let file = try take("\(name)-file")
-        let variable = try take("\(name)-env")
+        let inline = take(name)
+        let file = take("\(name)-file")
+        let variable = take("\(name)-env")
         guard [inline, file, variable].count(where: { $0 != nil }) <= 1 else {
             throw invalid(name, "given more than once", "given once: as \(name), \(name)-file or \(name)-env")
         }

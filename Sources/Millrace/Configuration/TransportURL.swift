@@ -6,7 +6,7 @@
 /// ```swift
 /// var url = try TransportURL("example://host:7000?queue=orders&connect-timeout=5s")
 /// let hosts = try url.takeHosts(defaultPort: 7000)
-/// let queue = try url.take("queue") ?? "default"
+/// let queue = url.take("queue") ?? "default"
 /// let timeout = try url.takeDuration("connect-timeout") ?? .seconds(5)
 /// try url.finish()
 /// ```
@@ -135,7 +135,7 @@ public struct TransportURL: Sendable {
     }
 
     /// Takes out the value of an option; nil when it is not there.
-    public mutating func take(_ name: String) throws -> String? {
+    public mutating func take(_ name: String) -> String? {
         if !known.contains(name) { known.append(name) }
         guard let index = query.firstIndex(where: { $0.name == name }) else { return nil }
         return query.remove(at: index).value

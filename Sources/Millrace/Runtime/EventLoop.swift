@@ -113,11 +113,22 @@ package final class EventLoop: @unchecked Sendable {
 
     private static func enter(_ start: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
         let start = Unmanaged<Start>.fromOpaque(start).takeRetainedValue()
-        #if canImport(Darwin)
-        pthread_setname_np(start.name)
-        #endif
+        nameThread(start.name)
         start.loop.run()
         return nil
+    }
+
+    /// Debuggers and `top` show the name.
+    private static func nameThread(_ name: String) {
+        #if canImport(Darwin)
+        pthread_setname_np(name)
+        #else
+        // What would set it on Linux is an extension of GNU's, which Swift does not see.
+        let file = open("/proc/thread-self/comm", O_WRONLY)
+        guard file >= 0 else { return }
+        _ = name.withCString { write(file, $0, min(strlen($0), 15)) }
+        close(file)
+        #endif
     }
 
     private func wake() {

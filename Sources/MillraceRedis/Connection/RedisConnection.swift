@@ -30,6 +30,9 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     /// How long to wait before the next attempt to connect.
     private static let reconnect = Backoff.exponential(from: .milliseconds(50), upTo: .seconds(5))
 
+    /// How many calls at least go out in one write, if there are so many.
+    private static let chunk = 16
+
     let options: RedisOptions
     private let tls: TLSContext?
     /// Where the present attempt goes; those of the options take turns.
@@ -150,7 +153,14 @@ final class RedisConnection: EventSource, @unchecked Sendable {
             return queue.calls
         }
         let now = clock.coarseNow
-        for call in calls {
+        // The server starts with the first of many while the rest is encoded. Otherwise it and those who publish would wait for
+        // each other in turn.
+        var pause = Self.chunk
+        for (index, call) in calls.enumerated() {
+            if index == pause {
+                flush()
+                pause += max(Self.chunk, inFlight.count / 4)
+            }
             call.startedAt = now
             if phase == .closed {
                 call.failed(MillraceError(.closed, "the connection to \(endpoint) is closed", isRetriable: false))

@@ -77,17 +77,17 @@ extension RedisOptions {
             endpoints = [.unix(path: url.takePath())]
         } else if url.scheme.hasSuffix("-sentinel") {
             let hosts = try url.takeHosts(defaultPort: RedisSentinels.defaultPort)
-            guard let primary = try url.take("primary") else {
+            guard let primary = url.take("primary") else {
                 throw url.invalid("primary", "nil", "given: the name of the primary that the Sentinels watch")
             }
             sentinels = RedisSentinels(
                 primary: primary, endpoints: hosts.map { .tcp(host: $0.name, port: $0.port) },
-                username: try url.take("sentinel-user"), password: try url.takeSecret("sentinel-password"))
+                username: url.take("sentinel-user"), password: try url.takeSecret("sentinel-password"))
         } else {
             endpoints = try url.takeHosts(defaultPort: 6379).map { .tcp(host: $0.name, port: $0.port) }
         }
         let inPath = String(url.takePath().drop { $0 == "/" })
-        let inQuery = try url.take("db")
+        let inQuery = url.take("db")
         if !inPath.isEmpty, inQuery != nil { throw url.invalid("db", "given in path and query", "given once") }
         guard let text = inPath.isEmpty ? inQuery : inPath else { return }
         guard let number = Int(text), number >= 0 else { throw url.invalid("database", "'\(text)'", "a number, 0 or more") }
@@ -95,9 +95,9 @@ extension RedisOptions {
     }
 
     private mutating func takeWork(from url: inout TransportURL) throws {
-        group = try url.take("group")
-        clientName = try url.take("name")
-        consumer = try url.take("consumer")
+        group = url.take("group")
+        clientName = url.take("name")
+        consumer = url.take("consumer")
         connectTimeout = try url.takeDuration("connect-timeout") ?? connectTimeout
         commandTimeout = try url.takeDuration("command-timeout") ?? commandTimeout
         claimInterval = try url.takeDuration("claim-interval") ?? claimInterval
@@ -107,15 +107,15 @@ extension RedisOptions {
         retention.interval = try url.takeDuration("trim-interval") ?? retention.interval
         retention.trimsUnacknowledged = try url.takeFlag("trim-unacknowledged") ?? false
         retention.deletesAcknowledged = try url.takeFlag("delete-acknowledged") ?? false
-        if let suffix = try url.take("dead-letters") { deadLetters = suffix.isEmpty ? .drop : .topicSuffix(suffix) }
+        if let suffix = url.take("dead-letters") { deadLetters = suffix.isEmpty ? .drop : .topicSuffix(suffix) }
     }
 
     private mutating func takeTLS(from url: inout TransportURL) throws {
         guard tls != nil else { return }
-        tls?.caFile = try url.take("ca")
-        tls?.certificateFile = try url.take("cert")
-        tls?.keyFile = try url.take("key")
-        tls?.serverName = try url.take("server-name")
+        tls?.caFile = url.take("ca")
+        tls?.certificateFile = url.take("cert")
+        tls?.keyFile = url.take("key")
+        tls?.serverName = url.take("server-name")
         tls?.verifies = try url.takeFlag("verify") ?? true
     }
 }

@@ -12,6 +12,8 @@ struct ProxyConnection {
     struct Direction {
         var bytes: [UInt8] = []
         var sent = 0
+        /// How many bytes were passed on altogether.
+        var total = 0
         /// The writer has ended its side.
         var isEnding = false
         /// The reader was told so.
@@ -34,6 +36,9 @@ struct ProxyConnection {
         self.client = client
         self.server = server
     }
+
+    /// How many bytes of the server the client got.
+    var answered: Int { fromServer.total }
 
     /// What to wait for at the client's socket and at the server's.
     var events: (client: Int16, server: Int16) {
@@ -71,6 +76,7 @@ struct ProxyConnection {
             if !rest.isEmpty, let count = ProxySocket.write(rest, to: destination) {
                 guard count >= 0 else { return false }
                 direction.sent += count
+                direction.total += count
                 allowance = allowance.map { $0 - count }
             }
         }

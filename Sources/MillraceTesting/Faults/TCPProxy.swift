@@ -44,12 +44,15 @@ public final class TCPProxy: Sendable {
 
     /// Cuts all connections now. New ones are accepted. Returns how many it cut.
     @discardableResult
-    public func cutAll() -> Int {
+    public func cutAll() -> Int { cutAll(sparing: 0) }
+
+    private func cutAll(sparing bytes: Int) -> Int {
         loop.update { state in
-            for connection in state.connections { connection.reset() }
-            defer { state.connections = [] }
-            state.cuts += state.connections.count
-            return state.connections.count
+            let spared = state.connections.partition { $0.answered < bytes }
+            for connection in state.connections[..<spared] { connection.reset() }
+            state.connections.removeFirst(spared)
+            state.cuts += spared
+            return spared
         }
     }
 
@@ -86,26 +89,28 @@ public final class TCPProxy: Sendable {
     /// - Parameters:
     ///   - interval: Draws from 1 millisecond to so long; on average connections live for half of it. Less than 1 millisecond
     ///     counts as that.
+    ///   - bytes: Spares connections over which the server has sent fewer bytes than that. So they live through their handshake
+    ///     on a slow machine too; otherwise none might ever get beyond it. Defaults to 0.
     ///   - random: With a seed, the same times come from run to run.
-    public func cutRandomly(every interval: Duration, _ random: RandomSource) {
+    public func cutRandomly(every interval: Duration, sparing bytes: Int = 0, _ random: RandomSource) {
         let plan = loop.update { state in
             state.plan = ProxyLoop.Plan()
             state.planID += 1
             return state.planID
         }
-        cutLater(max(1, Int64(interval / .milliseconds(1))), random, plan)
+        cutLater(max(1, Int64(interval / .milliseconds(1))), bytes, random, plan)
     }
 
-    private func cutLater(_ most: Int64, _ random: RandomSource, _ plan: UInt64) {
+    private func cutLater(_ most: Int64, _ bytes: Int, _ random: RandomSource, _ plan: UInt64) {
         let pause = Duration.milliseconds(1 + Int64(random.next() % UInt64(most)))
         SystemClock.shared.schedule(after: pause) { [weak self] in
             guard let self, loop.read({ $0.planID == plan && !$0.isClosed }) else { return }
-            cutAll()
-            cutLater(most, random, plan)
+            _ = cutAll(sparing: bytes)
+            cutLater(most, bytes, random, plan)
         }
     }
 
-    /// Takes back what ``cut(afterBytes:)``, ``cutRandomly(within:_:)`` or ``cutRandomly(every:_:)`` has planned.
+    /// Takes back what ``cut(afterBytes:)``, ``cutRandomly(within:_:)`` or ``cutRandomly(every:sparing:_:)`` has planned.
     public func stopCutting() {
         loop.update { state in
             state.plan = ProxyLoop.Plan()

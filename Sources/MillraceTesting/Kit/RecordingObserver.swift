@@ -42,12 +42,12 @@ public final class RecordingObserver: Observer {
     /// The first event that `matches` accepts, of those that were and those to come.
     ///
     /// - Parameters:
-    ///   - limit: How long to wait in real time. Defaults to 10 seconds.
+    ///   - limit: How long to wait in real time. Defaults to 60 seconds.
     ///   - matches: Picks the event. Called under a lock: it must not call the observer.
     /// - Throws: A `MillraceError` of code `deadlineExceeded`, or `CancellationError`.
     @discardableResult
     public func event(
-        within limit: Duration = .seconds(10), where matches: @escaping @Sendable (Event) -> Bool
+        within limit: Duration = .seconds(60), where matches: @escaping @Sendable (Event) -> Bool
     ) async throws -> Event {
         let finding = Finding()
         let past = state.withLock { state -> Event? in

@@ -26,16 +26,16 @@ public final class TopicProbe: Sendable {
 
     /// The next message, acknowledged.
     ///
-    /// - Parameter limit: How long to wait in real time. Defaults to 10 seconds.
+    /// - Parameter limit: How long to wait in real time. Defaults to 60 seconds.
     /// - Throws: A `MillraceError` of code `deadlineExceeded` when no message came, one of code `closed` when the
     ///   subscription has ended, `CancellationError` when the task is cancelled.
-    public func next(within limit: Duration = .seconds(10)) async throws -> Message {
+    public func next(within limit: Duration = .seconds(60)) async throws -> Message {
         let count = messages.count
         return try await withTimeLimit(limit, "topic '\(self.topic)': message \(count + 1)") { [self] in try await pull() }
     }
 
     /// The next messages, in order, acknowledged. `limit` applies to each of them.
-    public func collect(_ count: Int, within limit: Duration = .seconds(10)) async throws -> [Message] {
+    public func collect(_ count: Int, within limit: Duration = .seconds(60)) async throws -> [Message] {
         var messages: [Message] = []
         while messages.count < count { messages.append(try await next(within: limit)) }
         return messages

@@ -155,8 +155,15 @@ import Testing
     @Test("The environment may hold secrets; no description shows them")
     func secretsInEnvironment() throws {
         let configuration = try read(
-            #"{"transports": {"main": "x://h", "other": "x://h?password-env=PASSWORD"}}"#,
-            ["MILLRACE_TRANSPORTS__MAIN": "x://u:geheim@h", "PASSWORD": "geheim"])
+            """
+            {"transports": {"main": "x://h", "other": "x://h?password-env=PASSWORD", "third": "x://h",
+                            "fourth": {"url": "x://h", "password-env": "PASSWORD"}}}
+            """,
+            [
+                "MILLRACE_TRANSPORTS__MAIN": "x://u:geheim@h", "PASSWORD": "geheim",
+                "MILLRACE_TRANSPORTS__THIRD__PASSWORD": "geheim",
+            ])
+        #expect(configuration.transportNames.count == 4)
         for name in configuration.transportNames {
             var url = try configuration.transport(name)
             #expect(try url.takePassword() == "geheim")
@@ -165,8 +172,23 @@ import Testing
         dump(configuration, to: &dumped)
         for text in ["\(configuration)", configuration.debugDescription, "\([configuration])", dumped] {
             #expect(!text.contains("geheim"))
-            #expect(text.contains("service.json: main = x://***@h, other = x://h?password-env=PASSWORD"))
+            #expect(text.contains("service.json: main = x://***@h, other = x://h?password-env=PASSWORD, "))
+            #expect(text.contains("third = x://h?password=***"))
         }
+    }
+
+    @Test("An application has settings of its own, in the file and in the environment")
+    func application() throws {
+        let configuration = try read(
+            #"{"application": {"bank": "a", "limit": 1}}"#, ["MILLRACE_APPLICATION__LIMIT": "2"])
+        let settings = try configuration.application { section in
+            (try section.takeText("bank"), try section.takeNumber("limit"))
+        }
+        #expect(settings?.0 == "a")
+        #expect(settings?.1 == 2)
+        let error = #expect(throws: MillraceError.self) { _ = try configuration.application { try $0.takeText("bank") } }
+        #expect(error?.message == "MILLRACE_APPLICATION__LIMIT: application.limit: unknown key. Known: bank")
+        #expect(try read("{}").application { try $0.takeText("bank") } == nil)
     }
 
     @Test("A file is read from disk")

@@ -198,7 +198,7 @@ import Testing
         let transports = try await connect(
             handlers: #""batches": {"concurrency": 300}, "layered": {"middleware": {"retry": {}}}"#)
         let router = try Router(configuration: transports, .quiet) { Retry() }
-        try router.consumeBatches("batches", from: "in", on: transports["main"], upTo: 100, within: .zero) { _, _ in }
+        try router.consumeBatches("batches", from: "in", on: transports["main"], upTo: 2_000, within: .zero) { _, _ in }
         #expect(router.describe().handlers.first?.concurrency == 300)
         let error = #expect(throws: MillraceError.self) {
             try router.consumeBatches("layered", from: "in", on: transports["main"], upTo: 1, within: .zero) { _, _ in }

@@ -21,10 +21,10 @@ import Testing
         #expect(hosts == [.init(name: "a", port: 5), .init(name: "b", port: 7), .init(name: "::1", port: 8)])
         #expect(url.takePath() == "/some path")
         #expect(try url.takeNumber("one") == 1)
-        #expect(try url.take("two") == "a+b")
-        #expect(try url.take("three") == "")
-        #expect(try url.take("four") == "")
-        #expect(try url.take("five") == nil)
+        #expect(url.take("two") == "a+b")
+        #expect(url.take("three") == "")
+        #expect(url.take("four") == "")
+        #expect(url.take("five") == nil)
         try url.finish()
     }
 
@@ -37,7 +37,7 @@ import Testing
     func withoutAuthority(_ text: String, _ path: String, _ capacity: String) throws {
         var url = try TransportURL(text)
         #expect(url.takePath() == path)
-        #expect(try url.take("capacity") ?? "" == capacity)
+        #expect(url.take("capacity") ?? "" == capacity)
         try url.finish()
     }
 
@@ -74,7 +74,7 @@ import Testing
         func left(_ text: String) -> String {
             message {
                 var url = try TransportURL(text)
-                _ = try url.take("group")
+                _ = url.take("group")
                 _ = try url.takeNumber("capacity")
                 try url.finish()
             }
