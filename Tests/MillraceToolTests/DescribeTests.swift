@@ -55,7 +55,8 @@ import Testing
     @Test func namesTheFaultOfAFile() async throws {
         let result = try await describe(#"{"handlers":{"a":{"concurency":1}}}"#)
         #expect(result.code == 1)
-        #expect(result.errors.hasPrefix("millrace describe: service.json: handlers.a.concurency: unknown key"))
+        #expect(result.errors.hasPrefix("millrace describe: "))
+        #expect(result.errors.contains("service.json: handlers.a.concurency: unknown key; did you mean 'concurrency'?"))
     }
 
     @Test func readsWhatServersSayOfThemselves() {
