@@ -37,10 +37,13 @@ struct Starting {
     let folder: URL
     /// What was started so far.
     private(set) var processes: [ServerProcess] = []
+    /// Puts on record what was started so far, so that it is not lost when this run of the plugin is cut off.
+    private let record: ([ServerProcess]) throws -> Void
 
-    init(name: String, folder: URL) {
+    init(name: String, folder: URL, record: @escaping ([ServerProcess]) throws -> Void) {
         self.name = name
         self.folder = folder
+        self.record = record
     }
 
     var log: String { path("log") }
@@ -61,6 +64,7 @@ struct Starting {
             [path] + arguments, environment: environment, input: input, log: log, in: folder.path)
         process.signal = signal
         processes.append(process)
+        try record(processes)
         return process
     }
 
@@ -71,6 +75,7 @@ struct Starting {
             throw Failure("there is no process '\(text)', which \(path(file)) names")
         }
         processes.append(process)
+        try record(processes)
     }
 
     /// Looks again and again, up to `seconds`, until there is an answer. Throws when a process ends before that.

@@ -24,25 +24,26 @@ struct Brokers {
             throw Failure("no broker is installed. On Debian: apt-get install \(packages)")
         }
         for broker in wanted {
-            var records = try load()
-            if let record = records[broker.name], record.isRunning { continue }
-            // Half of it may be left of a broker that has died.
-            if let record = records[broker.name] { try stop(record) }
-            records[broker.name] = try start(broker)
-            try save(records)
+            let record = try load()[broker.name]
+            if record?.isRunning == true { continue }
+            // Half of it may be left of a broker that has died, or was cut off when it started.
+            if let record { try stop(record) }
+            do {
+                try put(broker.name, try start(broker))
+            } catch {
+                try put(broker.name, nil)
+                throw error
+            }
         }
         let records = try load()
         show(wanted.compactMap { records[$0.name] })
     }
 
     func down(_ names: [String]) throws {
-        var records = try load()
-        for name in records.keys.sorted() where names.isEmpty || names.contains(name) {
-            guard let record = records[name] else { continue }
+        for record in try load().values.sorted(by: { $0.name < $1.name }) where names.isEmpty || names.contains(record.name) {
             try stop(record)
-            records[name] = nil
-            try save(records)
-            print("\(name): stopped")
+            try put(record.name, nil)
+            print("\(record.name): stopped")
         }
     }
 
@@ -67,24 +68,28 @@ struct Brokers {
 
     // MARK: Parts
 
+    /// Starts a broker, and puts each part of it on record at once, in case this run is cut off.
     private func start(_ broker: Broker) throws -> BrokerRecord {
         let data = folder.appendingPathComponent(broker.name)
         // Between the choice of a port and its use somebody else may take it: then others are tried.
         for attempt in 1... {
             try? FileManager.default.removeItem(at: data)
             try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
-            var starting = Starting(name: broker.name, folder: data)
+            let log = data.appendingPathComponent("log").path
+            func record(_ url: String, _ processes: [ServerProcess]) -> BrokerRecord {
+                BrokerRecord(
+                    name: broker.name, variable: broker.variable, url: url, folder: data.path, log: log, processes: processes)
+            }
+            var starting = Starting(name: broker.name, folder: data) { try put(broker.name, record("", $0)) }
             do {
                 let url = try broker.start(&starting)
-                return BrokerRecord(
-                    name: broker.name, variable: broker.variable, url: url, folder: data.path, log: starting.log,
-                    processes: starting.processes)
+                return record(url, starting.processes)
             } catch {
                 for process in starting.processes.reversed() { try? process.end() }
-                let log = (try? String(contentsOfFile: starting.log, encoding: .utf8)) ?? ""
+                let lines = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
                 try? FileManager.default.removeItem(at: data)
                 guard attempt == 3 else { continue }
-                throw Failure("\(broker.name) could not be started: \(error)\n\(log.suffix(2_000))")
+                throw Failure("\(broker.name) could not be started: \(error)\n\(lines.suffix(2_000))")
             }
         }
         throw Failure("\(broker.name) could not be started")
@@ -96,7 +101,7 @@ struct Brokers {
     }
 
     private func show(_ records: [BrokerRecord]) {
-        for record in records { print("export \(record.variable)='\(record.url)'") }
+        for record in records where !record.url.isEmpty { print("export \(record.variable)='\(record.url)'") }
     }
 
     private func load() throws -> [String: BrokerRecord] {
@@ -108,8 +113,17 @@ struct Brokers {
         }
     }
 
+    private func put(_ name: String, _ record: BrokerRecord?) throws {
+        var records = try load()
+        records[name] = record
+        try save(records)
+    }
+
     private func save(_ records: [String: BrokerRecord]) throws {
-        guard !records.isEmpty else { return try FileManager.default.removeItem(at: file) }
+        guard !records.isEmpty else {
+            if FileManager.default.fileExists(atPath: file.path) { try FileManager.default.removeItem(at: file) }
+            return
+        }
         try JSONEncoder().encode(records).write(to: file, options: .atomic)
     }
 }

@@ -64,11 +64,7 @@ extension ToolBrokerTests {
         @Test func stopsNoStranger() async throws {
             #expect(try await brokers("up", "redis").code == 0)
             let id = try #require(try processes()["redis"]?.first)
-            let record = outputs + "/brokers.json"
-            let text = try String(contentsOfFile: record, encoding: .utf8)
-            let changed = text.replacing(#/"startTime":"[^"]*"/#) { _ in "\"startTime\":\"1\"" }
-            #expect(changed != text)
-            try changed.write(toFile: record, atomically: true, encoding: .utf8)
+            try change(#/"startTime":"[^"]*"/#, to: #""startTime":"1""#)
             let status = try await brokers("status")
             #expect(status.code == 1)
             #expect((status.output + status.errors).contains("not running any more: redis"))
@@ -76,6 +72,27 @@ extension ToolBrokerTests {
             #expect(isRunning(id))
             kill(id, SIGKILL)
             #expect(try left().isEmpty)
+        }
+
+        /// Somebody pressed Ctrl-C while it was starting: it is on record all the same.
+        @Test func takesUpWhatWasCutOff() async throws {
+            #expect(try await brokers("up", "redis").code == 0)
+            let id = try #require(try processes()["redis"]?.first)
+            try change(#/"url":"[^"]*"/#, to: #""url":"""#)
+            #expect(try await brokers("status").code == 1)
+            #expect(try await !brokers("urls").output.contains("export"))
+            #expect(try await brokers("up", "redis").output.contains("export MILLRACE_REDIS_URL='redis://"))
+            #expect(!isRunning(id))
+            #expect(try await brokers("down").code == 0)
+            #expect(try left().isEmpty)
+        }
+
+        private func change(_ pattern: Regex<Substring>, to text: String) throws {
+            let record = outputs + "/brokers.json"
+            let old = try String(contentsOfFile: record, encoding: .utf8)
+            let new = old.replacing(pattern) { _ in text }
+            #expect(new != old)
+            try new.write(toFile: record, atomically: true, encoding: .utf8)
         }
 
         @Test func refusesWhatItDoesNotKnow() async throws {

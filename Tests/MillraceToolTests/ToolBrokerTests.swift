@@ -56,7 +56,7 @@ import Testing
 
     @Test func whatGoesInComesOutInOrder() async throws {
         let lines = try await produce(100_000)
-        let result = try await run("consume", topic, "--group", "g", "--limit", "100000")
+        let result = try await run("consume", topic, "--group", "g", "--limit", "100000", "--idle", "20s")
         #expect(result.code == 0, "\(result.errors)")
         #expect(result.errors.isEmpty)
         let isTheSame = result.output.split(separator: "\n").map(String.init) == lines
@@ -70,7 +70,7 @@ import Testing
         let first = lines(handle)
         #expect(try await process.end().code == 130)
         #expect(first.count < all.count)
-        let second = try await run("consume", topic, "-g", "g", "--limit", "\(all.count - first.count)")
+        let second = try await run("consume", topic, "-g", "g", "-n", "\(all.count - first.count)", "--idle", "10s")
         // Nothing is missing, and nothing came twice.
         let isComplete = numbers(first + second.output.split(separator: "\n").map(String.init)) == Array(1...all.count)
         #expect(isComplete)
@@ -135,6 +135,21 @@ import Testing
         #expect(result.code == 1)
         #expect(result.errors.hasPrefix("millrace produce: input:2: there is no field 'keey'"))
         #expect(try await run("consume", topic, "-g", "g", "--idle", "300ms").output == "a\n")
+    }
+
+    /// Lines go out as they come, and one that is not finished does not.
+    @Test func aProducerThatWaitsForInputEndsOnCtrlC() async throws {
+        let pipe = Pipe()
+        let process = try ToolProcess(
+            ToolProcess.tool, ["produce", topic, "--url", url], source: pipe.fileHandleForReading)
+        try pipe.fileHandleForWriting.write(contentsOf: Data("1\n2\nunfini".utf8))
+        #expect(try await run("consume", topic, "-g", "g", "-n", "2").output == "1\n2\n")
+        process.signal(SIGINT)
+        let result = try await process.end()
+        #expect(result.code == 130)
+        #expect(result.errors == "millrace produce: ended after 2 messages\n")
+        #expect(try await run("consume", topic, "-g", "g", "--idle", "300ms").output.isEmpty)
+        try pipe.fileHandleForWriting.close()
     }
 
     @Test func filesAreReadInTheirOrder() async throws {

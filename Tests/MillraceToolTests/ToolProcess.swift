@@ -29,10 +29,10 @@ final class ToolProcess: Sendable {
         try await start(arguments, input: input).end()
     }
 
-    /// Starts a program. Its output goes to `output`, or else to a file.
+    /// Starts a program. It reads `input`, or else what is in `source`; its output goes to `output`, or else to a file.
     init(
         _ program: String, _ arguments: [String], input: String = "", environment: [String: String] = [:],
-        output: FileHandle? = nil
+        source: FileHandle? = nil, output: FileHandle? = nil
     ) throws {
         folder = try TemporaryFolder()
         try input.write(toFile: folder.file("in"), atomically: true, encoding: .utf8)
@@ -41,7 +41,7 @@ final class ToolProcess: Sendable {
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = FileHandle(forReadingAtPath: folder.file("in"))
+        process.standardInput = source ?? FileHandle(forReadingAtPath: folder.file("in"))
         process.standardOutput = output ?? FileHandle(forWritingAtPath: folder.file("out"))
         process.standardError = FileHandle(forWritingAtPath: folder.file("err"))
         try process.run()
@@ -58,9 +58,17 @@ final class ToolProcess: Sendable {
 
     func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
-    /// Waits until it has ended, on a thread that may block.
+    /// Waits until it has ended, on a thread that may block. Kills it and throws when it has not within two minutes.
     func end() async throws -> Result {
-        try await Self.blocking { self.process.waitUntilExit() }
+        try await Self.blocking {
+            for _ in 0..<24_000 {
+                if !self.isRunning { return self.process.waitUntilExit() }
+                poll(nil, 0, 5)
+            }
+            self.signal(SIGKILL)
+            self.process.waitUntilExit()
+            throw Unexpected("it does not end: \(self.errors)")
+        }
         let code = process.terminationReason == .uncaughtSignal ? 128 + process.terminationStatus : process.terminationStatus
         return Result(code: code, output: output, errors: errors)
     }
