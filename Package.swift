@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "MillraceTesting", targets: ["MillraceTesting"]),
         .executable(name: "quickstart", targets: ["quickstart"]),
         .executable(name: "observed", targets: ["observed"]),
+        .executable(name: "configured", targets: ["configured"]),
         .executable(name: "millrace-bench", targets: ["millrace-bench"]),
     ],
     targets: [
@@ -53,6 +54,9 @@ let package = Package(
             name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
             path: "Sources/Examples/observed", swiftSettings: strict),
         .executableTarget(
+            name: "configured", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"],
+            path: "Sources/Examples/configured", exclude: ["service.json"], swiftSettings: strict),
+        .executableTarget(
             name: "millrace-bench", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"],
             path: "Sources/MillraceBench", swiftSettings: strict),
 
@@ -73,7 +77,8 @@ let package = Package(
             name: "group-member", dependencies: ["Millrace", "MillraceRedis"], path: "Tests/Programs/group-member",
             swiftSettings: strict),
         .testTarget(
-            name: "MillraceRedisTests", dependencies: ["Millrace", "MillraceRedis", "MillraceTesting", "group-member"],
+            name: "MillraceRedisTests",
+            dependencies: ["Millrace", "MillraceRedis", "MillraceTesting", "group-member", "configured"],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceCompressionTests",

@@ -15,11 +15,15 @@
 public final class Router: Sendable {
     private struct State {
         var phase = RouterHealth.Phase.idle
+        /// What kept it from running.
+        var failure: (any Error)?
         var handlers: [HandlerRun] = []
     }
 
     private let middleware: [any Middleware]
     private let options: RouterOptions
+    /// Settings from outside; nil if there are none.
+    private let overlay: HandlerOverlay?
     /// What measures the router; nil if nothing does.
     private let measuring: (any RouterMeasuring)?
     let environment: RouterEnvironment
@@ -29,8 +33,13 @@ public final class Router: Sendable {
     private let running = Signal()
 
     /// A router with middleware around all of its handlers, the outermost first.
-    public init(_ options: RouterOptions = .init(), @MiddlewareBuilder middleware: () -> [any Middleware] = { [] }) {
-        self.middleware = middleware()
+    public convenience init(_ options: RouterOptions = .init(), @MiddlewareBuilder middleware: () -> [any Middleware] = { [] }) {
+        self.init(options, middleware(), overlay: nil)
+    }
+
+    init(_ options: RouterOptions, _ middleware: [any Middleware], overlay: HandlerOverlay?) {
+        self.middleware = middleware
+        self.overlay = overlay
         measuring = self.middleware.lazy.compactMap { $0 as? any RouterMeasuring }.first
         var options = options
         if let measuring { options.observers.append(measuring.observer) }
@@ -40,10 +49,24 @@ public final class Router: Sendable {
 
     // MARK: Registration
 
-    /// Registers a handler; starts it when the router runs already.
+    /// Registers a handler, with the settings that there are for it; starts it when the router runs already.
     func register(_ definition: HandlerDefinition) throws {
+        guard let overlay else {
+            return try add(definition, layers: definition.isBatch ? [] : middleware + definition.options.middleware)
+        }
+        let (configured, layers, place) = try overlay.apply(to: definition, inside: middleware)
+        do {
+            try add(configured, layers: layers)
+        } catch {
+            // What is wrong may be the fault of the settings.
+            throw place?.locating(error) ?? error
+        }
+    }
+
+    private func add(_ definition: HandlerDefinition, layers: [any Middleware]) throws {
+        var definition = definition
+        definition.completePrefetch()
         try definition.validate()
-        let layers = definition.isBatch ? [] : middleware + definition.options.middleware
         try MiddlewareOrder.check(layers, of: definition.name)
         let control = HandlerControl()
         let info = HandlerInfo(definition, environment: environment, control: control)
@@ -90,19 +113,11 @@ public final class Router: Sendable {
     /// A second signal cancels at once. A router runs once.
     ///
     /// - Throws: A ``MillraceError``: `invalidState` when it has run before; `invalidOption` for options out of their
-    ///   bounds; `drainTimedOut` when handlers ignored their
-    ///   cancellation and were abandoned, with their messages back in the transport; what a plugin throws at its start; and
-    ///   what keeps a handler from ever subscribing.
+    ///   bounds; `unknownHandler` for a handler that the configuration has settings for and nobody registered; `drainTimedOut`
+    ///   when handlers ignored their cancellation and were abandoned, with their messages back in the transport; what a plugin
+    ///   throws at its start; and what keeps a handler from ever subscribing.
     public func run(stoppingOn signals: [ProcessSignal] = [.terminate, .interrupt]) async throws {
-        try options.validate()
-        let handlers = try state.withLock { state throws -> [HandlerRun] in
-            guard state.phase == .idle else {
-                throw MillraceError(
-                    .invalidState, "the router is \(state.phase.rawValue); a router runs once", isRetriable: false)
-            }
-            state.phase = .starting
-            return state.handlers
-        }
+        let handlers = try begin()
         let watch = measuring?.watch(self)
         defer { watch?.remove() }
         let plugins = options.plugins + (signals.isEmpty ? [] : [SignalPlugin(signals)])
@@ -142,10 +157,13 @@ public final class Router: Sendable {
     /// yet ends as soon as it is run.
     public func shutdown() { shutdownRequested.fire() }
 
-    /// Waits until all handlers are subscribed, those that were added while running included. Throws `CancellationError` when the task is cancelled, and a
-    /// ``MillraceError`` of code `invalidState` when the router has ended.
+    /// Waits until all handlers are subscribed, those that were added while running included. Throws `CancellationError` when
+    /// the task is cancelled, what ``run(stoppingOn:)`` has thrown when the router could not begin, and a ``MillraceError`` of
+    /// code `invalidState` when it has ended.
     public func waitUntilRunning() async throws {
         try await running.wait()
+        // Handlers that were never started never settle.
+        if let failure = state.withLock({ $0.failure }) { throw failure }
         for handler in state.withLock({ $0.handlers }) { try await handler.settled.wait() }
         let phase = state.withLock { $0.phase }
         guard phase == .running || phase == .draining else {
@@ -171,10 +189,39 @@ public final class Router: Sendable {
             return started
         } catch {
             for plugin in started.reversed() { await plugin.stop(self) }
-            state.withLock { $0.phase = .stopped }
-            running.fire()
-            throw error
+            throw neverRun(because: error)
         }
+    }
+
+    /// Checks that everything is in order, and returns the handlers to start.
+    private func begin() throws -> [HandlerRun] {
+        let handlers = try state.withLock { state throws -> Result<[HandlerRun], any Error> in
+            guard state.phase == .idle else {
+                throw MillraceError(
+                    .invalidState, "the router is \(state.phase.rawValue); a router runs once", isRetriable: false)
+            }
+            return Result {
+                try options.validate()
+                try overlay?.checkAllUsed(state.handlers.map(\.definition.name))
+                state.phase = .starting
+                return state.handlers
+            }
+        }
+        do {
+            return try handlers.get()
+        } catch {
+            throw neverRun(because: error)
+        }
+    }
+
+    /// The end of a router that could not begin: whoever waits for it is told why.
+    private func neverRun(because error: any Error) -> any Error {
+        state.withLock { state in
+            state.phase = .stopped
+            state.failure = error
+        }
+        running.fire()
+        return error
     }
 
     private func drain() async -> Int {
