@@ -45,6 +45,16 @@ extension RedisTests {
             await transport.close()
         }
 
+        @Test("that leave in good order report no lost connection") func leaveQuietly() async throws {
+            let observer = RecordingObserver(level: .warning)
+            let transport = try await RedisTransport(
+                RedisOptions(url: server.url), observers: Observers([observer]))
+            try await transport.subscribe(to: topic, SubscriptionOptions(group: "g")).close()
+            try await transport.subscribe(to: topic, SubscriptionOptions()).close()
+            await transport.close()
+            #expect(observer.events.isEmpty)
+        }
+
         @Test("that are gone and have nothing are taken off the group; others are not") func stale() async throws {
             let transport = try await connect()
             try await transport.prepare(topic: topic, group: "g")

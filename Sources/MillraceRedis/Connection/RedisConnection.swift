@@ -59,6 +59,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     /// Not sent yet.
     private var backlog: [RedisCall] = []
     private var failures = 0
+    private var isEnding = false
     private var watchdog: ScheduledTimer?
     private var input = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
     /// Called on the loop whenever the handshake is done.
@@ -136,6 +137,11 @@ final class RedisConnection: EventSource, @unchecked Sendable {
             closed.fire()
         }
         if isAccepted { await closed.waitUncancellably() }
+    }
+
+    /// The server is about to be asked to end the connection: nobody is told, and it does not come back.
+    func expectEnd() {
+        loop.execute { [self] in isEnding = true }
     }
 
     /// Closes the connection without waiting for that.
@@ -360,6 +366,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
 
     private func lose(_ error: MillraceError) {
         guard phase != .closed else { return }
+        guard !isEnding else { return shut(error) }
         let wasReady = phase == .ready
         if phase == .checking { failedChecks += 1 }
         if wasReady, inFlight.contains(where: { $0.call is PublishCall }) { lostClientIDs.append(clientID) }

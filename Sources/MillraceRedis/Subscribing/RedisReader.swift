@@ -171,6 +171,8 @@ final class RedisReader: @unchecked Sendable {
     /// The server's number for the connection of the last read. From any thread, once the reader is stopped.
     var clientID: Int { lastClientID }
 
+    func expectEnd() { connection.expectEnd() }
+
     func close() async { await connection.close() }
 
     func abandon() { connection.abandon() }

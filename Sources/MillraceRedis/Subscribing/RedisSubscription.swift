@@ -161,6 +161,7 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
         await reader.waitUntilStopped()
         let (held, delayed) = buffer.close()
         await acknowledger.flush()
+        reader.expectEnd()
         await keeper?.giveBack(held, delayed, reader: reader.clientID)
         await reader.close()
     }
