@@ -99,19 +99,4 @@ import Testing
         clock.advance(by: .milliseconds(50))
         try await second
     }
-
-    @Test func aLostConnectionIsToldUnlessTheToolEnds() async {
-        let clock = ManualClock()
-        let lines = Lock<[String]>([])
-        let log = ToolLog(clock: clock) { line in lines.withLock { $0.append(line) } }
-        let event = Event(level: .warning, kind: .disconnected(transport: "redis", error: CancellationError()))
-        log.observe(event)
-        #expect(lines.withLock { $0.isEmpty })
-        clock.advance(by: ToolLog.delay)
-        #expect(lines.withLock { $0.count } == 1)
-        log.observe(event)
-        log.end()
-        clock.advance(by: ToolLog.delay)
-        #expect(lines.withLock { $0.count } == 1)
-    }
 }
