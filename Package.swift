@@ -24,7 +24,7 @@ let package = Package(
         .executable(name: "quickstart", targets: ["quickstart"]),
         .executable(name: "observed", targets: ["observed"]),
         .executable(name: "configured", targets: ["configured"]),
-        .executable(name: "millrace-bench", targets: ["millrace-bench"]),
+        .executable(name: "millrace", targets: ["MillraceTool"]),
     ],
     targets: [
         // C libraries. Without `pkgConfig`: SwiftPM would warn everybody who does not have the library, needed or not.
@@ -57,8 +57,12 @@ let package = Package(
             name: "configured", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"],
             path: "Sources/Examples/configured", exclude: ["service.json"], swiftSettings: strict),
         .executableTarget(
-            name: "millrace-bench", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"],
-            path: "Sources/MillraceBench", swiftSettings: strict),
+            name: "MillraceTool", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"], swiftSettings: strict),
+
+        // Commands of SwiftPM.
+        .plugin(
+            name: "Brokers",
+            capability: .command(intent: .custom(verb: "brokers", description: "Starts and stops brokers for development"))),
 
         // Tests, and the code that the documents show.
         .target(
@@ -88,6 +92,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "MillraceOTLPTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting", "MillraceOTLP"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceToolTests",
+            dependencies: ["Millrace", "MillraceMemory", "MillraceRedis", "MillraceTesting", "MillraceTool"],
             swiftSettings: strict),
         .testTarget(name: "DocumentationTests", swiftSettings: strict),
     ]

@@ -43,6 +43,10 @@ import Testing
                     case "swift" where words.count == 2: ["build", "test"].contains(words[1])
                     case "swift" where words[1] == "run":
                         words.contains { package.contains(".executable(name: \"\($0)\"") }
+                    case "millrace", "seq": package.contains(".executable(name: \"millrace\"")
+                    // eval "$(swift package brokers urls)"
+                    case "swift" where words[1] == "package", "eval" where words[1] == "\"$(swift":
+                        words.contains { package.contains("verb: \"\($0)\"") }
                     default: false
                     }
                 #expect(isKnown, "\(path):\(block.line): '\(line)' is not a known command")

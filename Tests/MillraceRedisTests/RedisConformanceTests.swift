@@ -1,13 +1,17 @@
+import Foundation
 import Millrace
 import MillraceRedis
 import MillraceTesting
 import Testing
 
 extension RedisTests {
-    /// The conformance suite on a server that all checks share, and on one with encryption.
+    /// The conformance suite on a server that all checks share: the one that `MILLRACE_REDIS_URL` names, or else one of the tests.
     @Suite struct Conformance {
         @Test(arguments: ConformanceTest.all) func conforms(_ test: ConformanceTest) async throws {
-            try await Self.turnstile.pass { _ = try await test.run(on: .redis(try await RedisServer.shared)) }
+            let given = ProcessInfo.processInfo.environment["MILLRACE_REDIS_URL"]
+            let subject: ConformanceSubject =
+                if let given, !given.isEmpty { .redis(url: given) } else { .redis(try await RedisServer.shared) }
+            try await Self.turnstile.pass { _ = try await test.run(on: subject) }
         }
 
         /// Cuts come all the time; what the contract says holds all the same.
@@ -38,7 +42,9 @@ extension RedisTests {
 extension ConformanceSubject {
     static func redis(_ server: RedisServer) -> ConformanceSubject { redis(port: server.port) }
 
-    static func redis(port: Int) -> ConformanceSubject {
+    static func redis(port: Int) -> ConformanceSubject { redis(url: "redis://127.0.0.1:\(port)") }
+
+    static func redis(url: String) -> ConformanceSubject {
         var subject = ConformanceSubject(
             "redis",
             capabilities: [
@@ -48,11 +54,11 @@ extension ConformanceSubject {
         ) {
             // A proxy may cut the very first connection.
             for _ in 0..<20 {
-                if let transport = try? await RedisTransport(url: "redis://127.0.0.1:\(port)", observers: Observers()) {
+                if let transport = try? await RedisTransport(url: url, observers: Observers()) {
                     return transport
                 }
             }
-            return try await RedisTransport(url: "redis://127.0.0.1:\(port)", observers: Observers())
+            return try await RedisTransport(url: url, observers: Observers())
         }
         // The real clock, on a machine that runs other tests at the same time.
         subject.lease = .seconds(2)

@@ -5,6 +5,6 @@ import Foundation
 #endif
 
 /// The variables of this process.
-enum ProcessEnvironment {
-    static var variables: [String: String] { ProcessInfo.processInfo.environment }
+package enum ProcessEnvironment {
+    package static var variables: [String: String] { ProcessInfo.processInfo.environment }
 }

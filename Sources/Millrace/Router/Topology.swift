@@ -32,10 +32,28 @@ public struct Topology: Sendable, Codable, Hashable {
             isBatch = definition.isBatch
             self.middleware = definition.isBatch ? [] : (middleware + definition.options.middleware).map(\.name)
         }
+
+        init(
+            name: String, topic: String, transport: String, group: String?, output: String?, options: HandlerOptions,
+            middleware: [String]
+        ) {
+            self.name = name
+            self.topic = topic
+            self.transport = transport
+            self.group = group
+            self.output = output
+            concurrency = options.concurrency
+            ordered = options.ordered
+            isBatch = false
+            self.middleware = middleware
+        }
     }
 
     /// The handlers, in the order of registration.
     public let handlers: [Handler]
+
+    /// The topology of some handlers.
+    public init(handlers: [Handler]) { self.handlers = handlers }
 
     /// One line for each handler.
     public var text: String {
