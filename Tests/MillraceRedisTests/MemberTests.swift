@@ -55,6 +55,24 @@ extension RedisTests {
             #expect(observer.events.isEmpty)
         }
 
+        @Test("that leave are not taken off the group as long as they have something") func leaveWithNothing() async throws {
+            let transport = try await connect()
+            try await transport.prepare(topic: topic, group: "g")
+            try await transport.publish(Message(text: "held"), to: topic)
+            _ = try await server.command("XREADGROUP", "GROUP", "g", "me~1000", "STREAMS", topic, ">")
+            let script = RedisScript.leave.description
+            #expect(try await server.command("EVAL", script, "1", topic, "g", "me~1000") == ":0\r\n")
+            #expect(try await server.command("XINFO", "CONSUMERS", topic, "g").contains("me~1000"))
+            let reader = try await transport.subscribe(to: topic, SubscriptionOptions(group: "g", lease: .seconds(1)))
+            var batch = DeliveryBatch()
+            _ = try await reader.pull(into: &batch, upTo: 1)
+            #expect(batch.records.first?.message.payload.text == "held")
+            reader.acknowledge(batch.records.map(\.token))
+            try await reader.flush()
+            #expect(try await server.command("EVAL", script, "1", topic, "g", "me~1000") == ":1\r\n")
+            await transport.close()
+        }
+
         @Test("that are gone and have nothing are taken off the group; others are not") func stale() async throws {
             let transport = try await connect()
             try await transport.prepare(topic: topic, group: "g")

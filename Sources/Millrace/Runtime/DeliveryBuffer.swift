@@ -188,6 +188,19 @@ package final class DeliveryBuffer: Sendable {
     /// The positions of everything that is held, handed out or not.
     package var allPositions: [Position] { state.withLock { $0.heldPositions + $0.outPositions } }
 
+    /// Takes out what is held, matches, and is not with a reader: it belongs to somebody else from now on.
+    package func withdraw(where matches: (Position) -> Bool) -> [Entry] {
+        var withdrawn: [Entry] = []
+        change { withdrawn = $0.withdraw(where: matches) }
+        if state.withLock({ $0.noticeRoom() }) { onRoom() }
+        return withdrawn
+    }
+
+    /// How many of those that match are with a reader.
+    package func outCount(where matches: (Position) -> Bool) -> Int {
+        state.withLock { $0.outPositions.count(where: matches) }
+    }
+
     /// Starts the local lease of deliveries anew.
     package func renew(_ tokens: [DeliveryToken]) {
         let now = clock.coarseNow

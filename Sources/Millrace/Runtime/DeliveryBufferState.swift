@@ -195,6 +195,26 @@ struct DeliveryBufferState: Sendable {
         returned.insert(entry, at: index)
     }
 
+    /// Takes out what is held, matches, and is not with a reader.
+    mutating func withdraw(where matches: (Position) -> Bool) -> [Entry] {
+        var removed = fresh[taken...].filter { matches($0.position) }
+        fresh.removeFirst(taken)
+        taken = 0
+        fresh.removeAll { matches($0.position) }
+        removed += lanes.removeAll { matches($0.position) }
+        var holders = returned.filter { matches($0.position) }
+        returned.removeAll { matches($0.position) }
+        for (id, waiting) in delayed where matches(waiting.entry.position) {
+            waiting.timer?.cancel()
+            holders.append(waiting.entry)
+            delayed[id] = nil
+        }
+        for entry in holders where entry.holdsLane {
+            if let next = lanes.leave(entry.message.key) { putBack(next) }
+        }
+        return removed + holders
+    }
+
     var heldPositions: [Position] {
         fresh[taken...].map(\.position) + returned.map(\.position) + delayed.values.map(\.entry.position)
             + lanes.all.map(\.position)

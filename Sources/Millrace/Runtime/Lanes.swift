@@ -45,6 +45,20 @@ package struct Lanes<Element: Sendable>: Sendable {
         return waiting.values[lowest.index].removeFirst()
     }
 
+    /// Takes out all elements that wait and match. Who is out stays out.
+    package mutating func removeAll(where matches: (Element) -> Bool) -> [Element] {
+        guard waitingCount > 0 else { return [] }
+        var removed: [Element] = []
+        for index in waiting.indices {
+            let found = waiting.values[index].filter(matches)
+            guard !found.isEmpty else { continue }
+            waiting.values[index].removeAll(where: matches)
+            removed += found
+        }
+        waitingCount -= removed.count
+        return removed
+    }
+
     /// Everything that waits.
     package var all: [Element] { waiting.values.flatMap { $0 } }
 

@@ -148,14 +148,6 @@ enum RedisCommands {
         writer.bulk(idle)
     }
 
-    static func deleteConsumer(_ consumer: String, group: String, of topic: String, into writer: inout RESPWriter) {
-        writer.command(arguments: 5)
-        writer.bulk("XGROUP")
-        writer.bulk("DELCONSUMER")
-        writer.bulk(topic)
-        writer.bulk(group)
-        writer.bulk(consumer)
-    }
 
     /// What a consumer has, with how long and how often.
     static func pending(

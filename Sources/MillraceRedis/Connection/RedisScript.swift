@@ -71,4 +71,12 @@ enum RedisScript {
         end
         return removed
         """
+
+    /// Takes a member off a group if it has nothing: `KEYS[1]` the stream, `ARGV[1]` the group, `ARGV[2]` the member. What a member
+    /// has goes with it, so that looking and taking off must be one step. Returns whether it was taken off.
+    static let leave: StaticString = """
+        if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) > 0 then return 0 end
+        redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+        return 1
+        """
 }

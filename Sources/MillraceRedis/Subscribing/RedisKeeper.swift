@@ -21,6 +21,7 @@ final class RedisKeeper: @unchecked Sendable {
     private let observers: AttachableObservers
     private var timers: [ScheduledTimer] = []
     private var isClaiming = false
+    private var claimEnded: [Signal] = []
     /// Whether the last look has found more than there was room for.
     private var leftSomething = false
     private var isStopped = false
@@ -162,7 +163,7 @@ final class RedisKeeper: @unchecked Sendable {
     }
 
     private func claim(_ done: @escaping @Sendable () -> Void) {
-        guard !isClaiming else { return done() }
+        guard !isClaiming, !isStopped else { return done() }
         let room = min(buffer.room(), Self.chunk)
         guard room > 0 else { return done() }
         isClaiming = true
@@ -170,6 +171,8 @@ final class RedisKeeper: @unchecked Sendable {
             [weak self] expired, mayBeMore, mayHaveMissed in
             guard let self else { return }
             isClaiming = false
+            for signal in claimEnded { signal.fire() }
+            claimEnded = []
             leftSomething = mayBeMore
             if mayHaveMissed { onMissed?() }
             for entry in expired {
@@ -180,6 +183,16 @@ final class RedisKeeper: @unchecked Sendable {
             }
             if mayBeMore, !isStopped { claim(done) } else { done() }
         }
+    }
+
+    /// Claims no more, and waits for what is being claimed, as long as the server may be away. From any thread.
+    func stopClaiming() async {
+        let ended = Signal()
+        loop.execute { [self] in
+            stop()
+            if isClaiming { claimEnded.append(ended) } else { ended.fire() }
+        }
+        _ = try? await withDeadline(stream.options.connectTimeout, clock: SystemClock.shared) { try await ended.wait() }
     }
 
     // MARK: Members that are gone
@@ -206,7 +219,6 @@ final class RedisKeeper: @unchecked Sendable {
         _ held: [DeliveryBuffer.Entry], _ delayed: [(entry: DeliveryBuffer.Entry, remaining: Duration)],
         reader clientID: Int
     ) async {
-        loop.execute { [self] in stop() }
         command { writer in RedisCommands.kill(clientID, into: &writer) }
         for (attempt, entries) in Dictionary(grouping: held, by: \.attempt) {
             assign(entries.map(\.position), idle: Self.longAgo, deliveries: attempt - 1)
@@ -232,10 +244,18 @@ final class RedisKeeper: @unchecked Sendable {
             }
         }
         // Entries that were handed out and never arrived.
-        offer(try await pending().map { .init(position: $0.position, deliveries: max(0, $0.deliveries - 1)) })
-        guard try await pending().isEmpty else { return }
+        while case let own = try await pending(), !own.isEmpty {
+            offer(own.map { .init(position: $0.position, deliveries: max(0, $0.deliveries - 1)) })
+        }
+        // A server without scripts keeps the consumer: it must not go with entries that it was given meanwhile.
         try await commands.run { writer in
-            RedisCommands.deleteConsumer(stream.consumer, group: group, of: stream.topic, into: &writer)
+            writer.command(arguments: 6)
+            writer.bulk("EVAL")
+            writer.bulk(RedisScript.leave)
+            writer.bulk("1")
+            writer.bulk(stream.topic)
+            writer.bulk(group)
+            writer.bulk(stream.consumer)
         } read: { _ in
         }
     }

@@ -29,7 +29,7 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
         loop = transport.loop
         clock = transport.clock
         observers = transport.observers
-        let wake = RoomSignal(transport.loop)
+        let wake = LoopSignal(transport.loop)
         buffer = DeliveryBuffer(prefetch: options.prefetch, ordered: options.ordered, clock: clock) { wake.fire() }
         stream = RedisStream(
             topic: topic, group: options.group, consumer: RedisConsumer.name(consumer, lease: options.lease),
@@ -45,8 +45,10 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
             : RedisKeeper(
                 stream, commands: transport.commands, loop: transport.loop, clock: clock, buffer: buffer,
                 observers: observers)
-        wake.reader = reader
-        wake.keeper = keeper
+        wake.action = { [weak reader, weak keeper] in
+            keeper?.roomAppeared()
+            reader?.read()
+        }
         keeper?.onMissed = { [weak reader] in reader?.noteMissed() }
     }
 
@@ -157,8 +159,9 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
         guard isFirst else { return await isClosed.waitUncancellably() }
         defer { isClosed.fire() }
         stopFetching()
-        // A read that is under way may still bring something, which has to go back as well.
+        // A read or a claim that is under way may still bring something, which has to go back as well.
         await reader.waitUntilStopped()
+        await keeper?.stopClaiming()
         let (held, delayed) = buffer.close()
         await acknowledger.flush()
         reader.expectEnd()

@@ -19,6 +19,9 @@ public struct ConformanceSubject: Sendable {
     /// Whether a member of a group fetches messages before it is asked for them, and keeps them until it is asked or closed.
     /// Defaults to true.
     public var fetchesAhead = true
+    /// Whether members of a group share a topic by its partitions: what a busy member holds up waits for that member. Defaults
+    /// to false.
+    public var sharesByPartition = false
     /// How many messages a topic takes before somebody settles one: 0 when publishing waits for acknowledgements. Defaults
     /// to no bound.
     public var capacity = Int.max
@@ -66,6 +69,8 @@ struct ConformanceNeeds: Sendable {
     /// Members fetch nothing before they are asked.
     var fetchOnDemand = false
     var restart = false
+    /// Whatever one member can't take goes to another.
+    var sharesMessageByMessage = false
 
     /// Why a check can't run on a subject; nil when it can.
     func missing(in subject: ConformanceSubject, capabilities: Capabilities) -> String? {
@@ -76,6 +81,7 @@ struct ConformanceNeeds: Sendable {
         if waitingPublishers, subject.capacity > 0 { return "publishing does not wait for acknowledgements" }
         if sharedBroker, !subject.sharesBroker { return "its transports do not share a broker" }
         if fetchOnDemand, subject.fetchesAhead { return "its members fetch ahead" }
+        if sharesMessageByMessage, subject.sharesByPartition { return "its members share by partitions" }
         if restart, subject.restart == nil { return "its broker can't be restarted" }
         return nil
     }

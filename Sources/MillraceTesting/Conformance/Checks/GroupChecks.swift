@@ -54,7 +54,7 @@ extension ConformanceTest {
                 }
                 try expectSame(received, sent, "round \(round)")
             }
-        }.with(room: 2),
+        }.with(ConformanceNeeds(room: 2, sharesMessageByMessage: true)),
         ConformanceTest(
             "cancelledMemberPassesOn", "A member whose pull is cancelled as a message arrives leaves it to an idle one.",
             requires: .groups, needs: ConformanceNeeds(room: 1, fetchOnDemand: true)

@@ -81,16 +81,18 @@ extension ConformanceTest {
             let sent = run.messages(6) { $0 % 2 == 0 ? "slow" : "fast" }
             try await run.publishing(sent, to: topic) {
                 let first = try await reader.next()
-                try expectEqual(first.text, "message 0", "the first message")
+                let retried = first.message.key == "slow" ? [0, 2, 4] : [1, 3, 5]
+                let other = first.message.key == "slow" ? [1, 3, 5] : [0, 2, 4]
+                try expectEqual(first.text, "message \(retried[0])", "the first message")
                 reader.settle(first, .retry(after: .seconds(3_600)))
                 try expectEqual(
-                    try await reader.drainOneByOne(3), [1, 3, 5].map { "message \($0)" }, "the messages of the other key")
+                    try await reader.drainOneByOne(3), other.map { "message \($0)" }, "the messages of the other key")
                 try await reader.expectNothing("of the key that waits for its retry")
                 // Nobody waits an hour: in real time the rest is left to the close.
                 guard run.subject.manualClock != nil else { return }
                 run.elapse(.seconds(3_600))
                 try expectEqual(
-                    try await reader.drainOneByOne(3), [0, 2, 4].map { "message \($0)" }, "the messages of the retried key")
+                    try await reader.drainOneByOne(3), retried.map { "message \($0)" }, "the messages of the retried key")
             }
         }.with(room: 6),
         ConformanceTest(
@@ -115,8 +117,10 @@ extension ConformanceTest {
             let topic = run.topic()
             let reader = try await run.subscribe(to: topic, group: nil)
             try await run.publishing(run.messages(2), to: topic) {
-                reader.settle(try await reader.next(), .reject(reason: "test"))
-                try expectEqual(try await reader.drain(1).map(\.text), ["message 1"], "the other message")
+                let first = try await reader.next()
+                reader.settle(first, .reject(reason: "test"))
+                let other = first.text == "message 0" ? "message 1" : "message 0"
+                try expectEqual(try await reader.drain(1).map(\.text), [other], "the other message")
                 try await reader.expectNothing("after it was rejected")
             }
         },

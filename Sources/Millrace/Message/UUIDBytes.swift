@@ -1,10 +1,10 @@
 /// The canonical text of a UUID (RFC 9562, section 4) as bytes, to and from 128 bits, without a `String`.
-enum UUIDBytes {
-    static let count = 36
+package enum UUIDBytes {
+    @inlinable package static var count: Int { 36 }
 
     /// Writes the 36 characters.
-    @inline(__always)
-    static func write(_ high: UInt64, _ low: UInt64, to start: UnsafeMutableRawPointer) {
+    @inlinable @inline(__always)
+    package static func write(_ high: UInt64, _ low: UInt64, to start: UnsafeMutableRawPointer) {
         let first = digits(UInt32(truncatingIfNeeded: high >> 32))
         let second = digits(UInt32(truncatingIfNeeded: high))
         let third = digits(UInt32(truncatingIfNeeded: low >> 32))
@@ -22,8 +22,8 @@ enum UUIDBytes {
     }
 
     /// The eight hexadecimal digits of a number, the first in the highest byte: all at once, a nibble to a byte.
-    @inline(__always)
-    private static func digits(_ number: UInt32) -> UInt64 {
+    @inlinable @inline(__always)
+    package static func digits(_ number: UInt32) -> UInt64 {
         var nibbles = UInt64(number)
         nibbles = (nibbles << 16 | nibbles) & 0x0000_FFFF_0000_FFFF
         nibbles = (nibbles << 8 | nibbles) & 0x00FF_00FF_00FF_00FF
@@ -34,7 +34,7 @@ enum UUIDBytes {
     }
 
     /// The 128 bits, or nil for bytes that ``write(_:_:to:)`` would not give back unchanged.
-    static func parse(_ bytes: UnsafeRawBufferPointer) -> (high: UInt64, low: UInt64)? {
+    @inlinable package static func parse(_ bytes: UnsafeRawBufferPointer) -> (high: UInt64, low: UInt64)? {
         guard bytes.count == count, bytes[8] == 0x2D, bytes[13] == 0x2D, bytes[18] == 0x2D, bytes[23] == 0x2D else {
             return nil
         }
@@ -50,8 +50,8 @@ enum UUIDBytes {
         return bad == 0 ? (high, low) : nil
     }
 
-    @inline(__always)
-    private static func nibble(_ byte: UInt8, _ bad: inout UInt8) -> UInt8 {
+    @inlinable @inline(__always)
+    package static func nibble(_ byte: UInt8, _ bad: inout UInt8) -> UInt8 {
         let digit = byte &- 0x30
         if digit < 10 { return digit }
         let letter = byte &- 0x61

@@ -1,7 +1,5 @@
-import Millrace
-
 /// Bounds how many messages are on their way: publishers beyond that wait, first come, first served.
-final class PublishGate: Sendable {
+package final class PublishGate: Sendable {
     private struct State {
         var used = 0
         var nextID: UInt64 = 0
@@ -11,10 +9,10 @@ final class PublishGate: Sendable {
     private let capacity: Int
     private let state = Lock(State())
 
-    init(capacity: Int) { self.capacity = capacity }
+    package init(capacity: Int) { self.capacity = capacity }
 
     /// Waits until there is room for `count` messages; more than fit at all go alone. Throws `CancellationError`.
-    func enter(_ count: Int) async throws {
+    package func enter(_ count: Int) async throws {
         let id = state.withLock { state -> UInt64? in
             if state.waiting.isEmpty, state.used == 0 || state.used + count <= capacity {
                 state.used += count
@@ -42,7 +40,7 @@ final class PublishGate: Sendable {
         }
     }
 
-    func leave(_ count: Int) {
+    package func leave(_ count: Int) {
         let mustAdmit = state.withLock { state in
             state.used -= count
             return !state.waiting.isEmpty

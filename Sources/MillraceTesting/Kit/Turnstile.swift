@@ -1,11 +1,11 @@
 /// Lets a few in at a time; the others wait for their turn.
-actor Turnstile {
+package actor Turnstile {
     private var free: Int
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
-    init(_ count: Int) { free = count }
+    package init(_ count: Int) { free = count }
 
-    func pass<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
+    package func pass<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
         await enter()
         defer { leave() }
         return try await body()
