@@ -148,7 +148,6 @@ enum RedisCommands {
         writer.bulk(idle)
     }
 
-
     /// What a consumer has, with how long and how often.
     static func pending(
         of consumer: String, group: String, in topic: String, after position: Position? = nil, count: Int,
