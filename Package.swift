@@ -17,6 +17,7 @@ let package = Package(
         .library(name: "Millrace", targets: ["Millrace"]),
         .library(name: "MillraceMemory", targets: ["MillraceMemory"]),
         .library(name: "MillraceRedis", targets: ["MillraceRedis"]),
+        .library(name: "MillraceKafka", targets: ["MillraceKafka"]),
         .library(name: "MillraceCompression", targets: ["MillraceCompression"]),
         .library(name: "MillraceHTTP", targets: ["MillraceHTTP"]),
         .library(name: "MillraceOTLP", targets: ["MillraceOTLP"]),
@@ -34,6 +35,9 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", path: "Sources/CLibraries/COpenSSL", providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
         .systemLibrary(
+            name: "CRdKafka", path: "Sources/CLibraries/CRdKafka",
+            providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
+        .systemLibrary(
             name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CZlib", path: "Sources/CLibraries/CZlib", providers: [.apt(["zlib1g-dev"])]),
 
@@ -41,6 +45,7 @@ let package = Package(
         .target(name: "Millrace", swiftSettings: strict),
         .target(name: "MillraceMemory", dependencies: ["Millrace"], swiftSettings: strict),
         .target(name: "MillraceRedis", dependencies: ["Millrace", "CHiredis", "COpenSSL"], swiftSettings: strict),
+        .target(name: "MillraceKafka", dependencies: ["Millrace", "CRdKafka"], swiftSettings: strict),
         .target(name: "MillraceCompression", dependencies: ["Millrace", "CZlib"], swiftSettings: strict),
         .target(name: "MillraceHTTP", dependencies: ["Millrace", "CMicroHTTPD"], swiftSettings: strict),
         .target(name: "MillraceOTLP", dependencies: ["Millrace"], swiftSettings: strict),
@@ -57,7 +62,8 @@ let package = Package(
             name: "configured", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"],
             path: "Sources/Examples/configured", exclude: ["service.json"], swiftSettings: strict),
         .executableTarget(
-            name: "MillraceTool", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"], swiftSettings: strict),
+            name: "MillraceTool", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis", "MillraceKafka"],
+            swiftSettings: strict),
 
         // Commands of SwiftPM.
         .plugin(
@@ -68,7 +74,8 @@ let package = Package(
         .target(
             name: "DocumentationExamples",
             dependencies: [
-                "Millrace", "MillraceMemory", "MillraceRedis", "MillraceCompression", "MillraceHTTP", "MillraceOTLP",
+                "Millrace", "MillraceMemory", "MillraceRedis", "MillraceKafka", "MillraceCompression", "MillraceHTTP",
+                "MillraceOTLP",
                 "MillraceTesting",
             ],
             path: "Sources/Examples/documentation", swiftSettings: strict),
@@ -84,6 +91,11 @@ let package = Package(
             name: "MillraceRedisTests",
             dependencies: ["Millrace", "MillraceRedis", "MillraceTesting", "group-member", "configured"],
             swiftSettings: strict),
+        .executableTarget(
+            name: "kafka-mock", dependencies: ["CRdKafka"], path: "Tests/Programs/kafka-mock", swiftSettings: strict),
+        .testTarget(
+            name: "MillraceKafkaTests",
+            dependencies: ["Millrace", "MillraceKafka", "MillraceTesting", "CRdKafka", "kafka-mock"], swiftSettings: strict),
         .testTarget(
             name: "MillraceCompressionTests",
             dependencies: ["Millrace", "MillraceMemory", "MillraceCompression", "MillraceTesting"], swiftSettings: strict),

@@ -141,6 +141,13 @@ public struct TransportURL: Sendable {
         return query.remove(at: index).value
     }
 
+    /// Takes out all options whose name begins with a prefix, with what follows it as their name: for those whose names are
+    /// somebody else's.
+    public mutating func takeAll(withPrefix prefix: String) -> [(name: String, value: String)] {
+        defer { query.removeAll { $0.name.hasPrefix(prefix) } }
+        return query.filter { $0.name.hasPrefix(prefix) }.map { (String($0.name.dropFirst(prefix.count)), $0.value) }
+    }
+
     /// Throws when something is left that nobody has taken: a part that this kind of URL does not have, or an option that is
     /// not known, with the nearest one that is.
     public func finish() throws {

@@ -1,10 +1,11 @@
 internal import Millrace
+internal import MillraceKafka
 internal import MillraceMemory
 internal import MillraceRedis
 
 extension Tool {
     /// All the transports there are.
-    static let registry = TransportRegistry(.memory, .redis)
+    static let registry = TransportRegistry(.memory, .redis, .kafka)
     /// Where the URL is when the command line does not have it.
     static let urlVariable = "MILLRACE_URL"
 }

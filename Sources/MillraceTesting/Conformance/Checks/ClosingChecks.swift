@@ -92,7 +92,8 @@ extension ConformanceTest {
             requires: .groups
         ) { run in
             let (topic, group) = (run.topic(), run.group())
-            let sent = run.messages(30)
+            // A member for each, which takes seconds where members share by partitions.
+            let sent = run.messages(run.subject.sharesByPartition ? 5 : 30)
             try await run.transport.prepare(topic: topic, group: group)
             try await run.publishing(sent, to: topic) {
                 var done: [DeliveryRecord] = []
@@ -116,8 +117,8 @@ extension ConformanceTest {
             "A reader that is closed at any of 50 moments under load loses nothing and doubles nothing it settled.",
             requires: .groups
         ) { run in
-            // Where joining a group takes seconds, ten at a time.
-            let step = run.subject.sharesByPartition ? 10 : 1
+            // Where joining a group takes seconds, many at a time.
+            let step = run.subject.sharesByPartition ? 25 : 1
             for first in stride(from: 0, to: 50, by: step) {
                 try await withThrowingTaskGroup { tasks in
                     for moment in first..<first + step {

@@ -1,0 +1,185 @@
+public import Millrace
+
+/// Topics of Apache Kafka, and of whatever speaks its protocol, by librdkafka 2.0 and later.
+///
+/// A consumer group is Kafka's group of that name; its members share a topic's partitions. Records have the layout of
+/// Watermill, so that services in Go can share them.
+///
+/// ```swift
+/// let broker = try await KafkaTransport(KafkaOptions(servers: ["localhost:9092"]))
+/// try await broker.publish(Message(text: "hello"), to: "greetings")
+/// ```
+public final class KafkaTransport: Transport {
+    private struct State {
+        var subscriptions: [WeakSubscription] = []
+        /// Topics that are known to be there.
+        var topics: Set<String> = []
+        var isClosed = false
+    }
+
+    private struct WeakSubscription {
+        weak var subscription: KafkaSubscription?
+    }
+
+    let options: KafkaOptions
+    let clock: any SchedulingClock
+    let observers: AttachableObservers
+    let producer: KafkaProducer
+    private let loop: EventLoop
+    private let state = Lock(State())
+    private let hasClosed = Signal()
+
+    /// Connects to a cluster.
+    ///
+    /// - Parameters:
+    ///   - options: Where the cluster is, and how to treat it.
+    ///   - clock: What delays and leases are measured by.
+    ///   - observers: Are told of connections, expired leases and late settlements.
+    /// - Throws: A `MillraceError`: `invalidOption`; `connectionFailed` when no broker can be reached within the connect time-out,
+    ///   or none accepts the user.
+    public init(
+        _ options: KafkaOptions, clock: any SchedulingClock = SystemClock.shared, observers: Observers = .standard
+    ) async throws {
+        try options.validate()
+        self.options = options
+        self.clock = clock
+        self.observers = AttachableObservers(observers)
+        loop = try EventLoop(name: "millrace-kafka")
+        do {
+            producer = try KafkaProducer(options, loop: loop, clock: clock, observers: self.observers)
+        } catch {
+            loop.stop()
+            throw error
+        }
+        do {
+            let topics = KafkaTopics(handle: producer.handle, options: options)
+            try await KafkaThread.call { try topics.check() }
+        } catch {
+            loop.stop()
+            throw error
+        }
+    }
+
+    deinit { loop.stop() }
+
+    /// `kafka`.
+    public var system: String { "kafka" }
+
+    /// Durable, with groups, replay, attempts and delayed retries; keys keep their order across all members of a group. The
+    /// order of a topic is that of its partitions.
+    public var capabilities: Capabilities {
+        var capabilities: Capabilities = [
+            .durable, .groups, .orderedByKey, .orderedAcrossMembers, .delayedRetry, .attemptCount, .replay, .startAtPosition,
+        ]
+        if options.deadLetters != .drop { capabilities.insert(.deadLetters) }
+        return capabilities
+    }
+
+    /// Has an observer told of connections, expired leases and the like as well.
+    public func attach(_ observer: any Observer & AnyObject) { observers.attach(observer) }
+
+    // MARK: Publish
+
+    /// Publishes messages, and returns when all brokers that have to have them do. Calls of all tasks share batches.
+    /// See `Publisher`.
+    public func publish(_ messages: [Message], to topic: String) async throws {
+        try Self.check(topic)
+        for message in messages { try Naming.check(message) }
+        guard !messages.isEmpty else { return }
+        try checkOpen()
+        if options.newTopics != nil { try await makeSure(of: topic) }
+        try await producer.publish(messages, to: topic)
+    }
+
+    /// Kafka's names are narrower than Millrace's.
+    private static func check(_ topic: String) throws {
+        try Naming.checkTopic(topic)
+        let isLegal =
+            topic != "." && topic != ".."
+            && topic.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
+                default: false
+                }
+            }
+        guard isLegal else {
+            throw MillraceError(
+                .invalidTopic, "topic '\(topic)': names in Kafka have ASCII letters, digits, '.', '_' and '-' only",
+                isRetriable: false)
+        }
+    }
+
+    private func makeSure(of topic: String) async throws {
+        guard !state.withLock({ $0.topics.contains(topic) }) else { return }
+        _ = try await partitions(of: topic)
+    }
+
+    @discardableResult
+    private func partitions(of topic: String) async throws -> [Int32] {
+        let topics = KafkaTopics(handle: producer.handle, options: options)
+        let partitions = try await KafkaThread.call { try topics.partitions(of: topic) }
+        state.withLock { _ = $0.topics.insert(topic) }
+        return partitions
+    }
+
+    private func checkOpen() throws {
+        guard !state.withLock({ $0.isClosed }) else {
+            throw MillraceError(.closed, "the transport is closed", isRetriable: false)
+        }
+    }
+
+    // MARK: Subscribe
+
+    /// Makes sure that a topic is there. A group needs no preparation: one that is new begins at the beginning.
+    public func prepare(topic: String, group: String?) async throws {
+        try Self.check(topic)
+        try SubscriptionOptions(group: group).validate()
+        try checkOpen()
+        try await partitions(of: topic)
+    }
+
+    /// Opens a subscription with a consumer of its own. See `Subscriber`.
+    public func subscribe(to topic: String, _ options: SubscriptionOptions = .init()) async throws -> any Subscription {
+        try Self.check(topic)
+        try options.validate()
+        try checkOpen()
+        var options = options
+        options.group = options.group ?? self.options.group
+        let position = options.start ?? (options.group == nil ? .now : .beginning)
+        let partitions = try await partitions(of: topic)
+        let topics = KafkaTopics(handle: producer.handle, options: self.options)
+        let ends =
+            KafkaStart.needsEnds(position) ? try await KafkaThread.call { try topics.ends(of: partitions, in: topic) } : [:]
+        let subscription = try KafkaSubscription(
+            self, topic: topic, options, start: KafkaStart(position, ends: ends), partitions: partitions)
+        let isClosed = state.withLock { state in
+            state.subscriptions.removeAll { $0.subscription == nil }
+            state.subscriptions.append(WeakSubscription(subscription: subscription))
+            return state.isClosed
+        }
+        guard !isClosed else {
+            await subscription.close()
+            throw MillraceError(.closed, "the transport is closed", isRetriable: false)
+        }
+        return subscription
+    }
+
+    // MARK: End
+
+    /// Closes all subscriptions; what was taken and not settled is left to the other members of its groups. Waits for
+    /// publishers whose messages are on their way, up to the connect time-out.
+    public func close() async {
+        let subscriptions = state.withLock { state -> [KafkaSubscription]? in
+            guard !state.isClosed else { return nil }
+            defer { state = State(subscriptions: [], isClosed: true) }
+            return state.subscriptions.compactMap(\.subscription)
+        }
+        guard let subscriptions else { return await hasClosed.waitUncancellably() }
+        await withDiscardingTaskGroup { group in
+            for subscription in subscriptions { group.addTask { await subscription.close() } }
+        }
+        await producer.close()
+        loop.stop()
+        hasClosed.fire()
+    }
+}

@@ -1,0 +1,118 @@
+import CRdKafka
+import Millrace
+
+/// Commits a consumer's progress, one commit at a time. On the consumer's loop, but for ``flush()``.
+final class KafkaCommits: @unchecked Sendable {
+    // Safe to share: used on the loop's thread alone.
+    private unowned let consumer: KafkaConsumer
+    private let progress: KafkaProgress
+    private let options: KafkaOptions
+    private let clock: any SchedulingClock
+    private var isUnderWay = false
+    private var waiting: [Signal] = []
+    private var lastError: MillraceError?
+
+    init(_ consumer: KafkaConsumer, _ progress: KafkaProgress, _ options: KafkaOptions, _ clock: any SchedulingClock) {
+        self.consumer = consumer
+        self.progress = progress
+        self.options = options
+        self.clock = clock
+    }
+
+    private func take() -> KafkaPartitions {
+        let list = KafkaPartitions()
+        for commit in progress.commit() {
+            list.add(consumer.topic, commit.partition, offset: commit.offset, note: commit.note.text(at: commit.offset))
+        }
+        return list
+    }
+
+    /// Sends what there is, unless a commit is under way, which is followed by the next one.
+    func send() {
+        guard consumer.group != nil, !isUnderWay else { return }
+        let list = take()
+        guard !list.isEmpty else { return release() }
+        let code = rd_kafka_commit_queue(consumer.handle.raw, list.raw, consumer.events.raw, nil, nil)
+        if code == RD_KAFKA_RESP_ERR_NO_ERROR { isUnderWay = true } else { failed(list, code) }
+    }
+
+    /// A commit was answered.
+    func ended(_ event: OpaquePointer?) {
+        isUnderWay = false
+        let code = rd_kafka_event_error(event)
+        if let raw = rd_kafka_event_topic_partition_list(event) {
+            let list = KafkaPartitions(copying: raw)
+            if code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NO_OFFSET {
+                lastError = nil
+                for index in 0..<list.count where list[index].err != RD_KAFKA_RESP_ERR_NO_ERROR {
+                    failed(list[index].partition, list[index].err)
+                }
+            } else {
+                failed(list, code)
+            }
+        }
+        if waiting.isEmpty || lastError != nil { release() } else { send() }
+    }
+
+    private func failed(_ list: KafkaPartitions, _ code: rd_kafka_resp_err_t) {
+        for number in list.numbers { failed(number, code) }
+        if !isUnderWay { release() }
+    }
+
+    private func failed(_ partition: Int32, _ code: rd_kafka_resp_err_t) {
+        lastError = KafkaError.make(code, topic: consumer.topic)
+        // It is tried again with the next commit, if the partition is still this member's.
+        progress.commitFailed(partition)
+    }
+
+    private func release() {
+        let signals = waiting
+        waiting = []
+        for signal in signals { signal.fire() }
+    }
+
+    /// Commits and waits, up to the connect time-out. From any thread.
+    ///
+    /// - Throws: The `MillraceError` of the last attempt.
+    func flush() async throws {
+        guard consumer.group != nil else { return }
+        let deadline = SystemClock.shared.now.advanced(by: options.connectTimeout)
+        while true {
+            let done = Signal()
+            let isAccepted = consumer.loop.execute { [self] in
+                waiting.append(done)
+                lastError = nil
+                send()
+            }
+            guard isAccepted else { return }
+            await done.waitUncancellably()
+            guard let error = await error() else { return }
+            guard error.isRetriable, SystemClock.shared.now < deadline else { throw error }
+            try await clock.sleep(for: .milliseconds(50))
+        }
+    }
+
+    private func error() async -> MillraceError? {
+        await withCheckedContinuation { continuation in
+            let isAccepted = consumer.loop.execute { [self] in continuation.resume(returning: lastError) }
+            if !isAccepted { continuation.resume(returning: nil) }
+        }
+    }
+
+    /// Commits on the loop's thread and waits for the answer, since the partitions are gone after it.
+    func sendAndWait() {
+        guard consumer.group != nil else { return }
+        let list = take()
+        guard !list.isEmpty else { return }
+        let queue = rd_kafka_queue_new(consumer.handle.raw)
+        defer { rd_kafka_queue_destroy(queue) }
+        let code = rd_kafka_commit_queue(consumer.handle.raw, list.raw, queue, nil, nil)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return failed(list, code) }
+        guard let event = rd_kafka_queue_poll(queue, Int32(min(options.revokeTimeout, .seconds(5)) / .milliseconds(1))) else {
+            return failed(list, RD_KAFKA_RESP_ERR__TIMED_OUT)
+        }
+        defer { rd_kafka_event_destroy(event) }
+        let answer = rd_kafka_event_error(event)
+        if answer != RD_KAFKA_RESP_ERR_NO_ERROR, answer != RD_KAFKA_RESP_ERR__NO_OFFSET { failed(list, answer) }
+    }
+}

@@ -1,0 +1,259 @@
+import CRdKafka
+import Millrace
+
+/// A consumer of librdkafka on an event loop of its own: takes messages in batches while there is room for them, follows the
+/// group's rebalances, and commits.
+///
+/// Messages come through a queue of their own, which is left alone while the buffer is full; what keeps the membership alive comes
+/// through another one and is always served. So handlers may take as long as they like.
+final class KafkaConsumer: @unchecked Sendable {
+    // Safe to share: what is not guarded by a lock of its own is used on the loop's thread alone.
+    private static let batch = 1_024
+
+    let handle: KafkaHandle
+    let loop: EventLoop
+    let topic: String
+    let group: String?
+    private let options: KafkaOptions
+    private let start: KafkaStart
+    private let clock: any SchedulingClock
+    private let observers: AttachableObservers
+    private let buffer: DeliveryBuffer
+    let progress: KafkaProgress
+    private let link: KafkaLink
+    let events: KafkaQueue
+    private let fetched: KafkaQueue
+    private let records: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
+    private lazy var commits = KafkaCommits(self, progress, options, clock)
+    private lazy var rebalance = KafkaRebalance(self, start, options, clock)
+    private var isStopped = false
+    private var heartbeat: ScheduledTimer?
+
+    init(
+        _ topic: String, group: String?, _ options: KafkaOptions, start: KafkaStart, buffer: DeliveryBuffer,
+        progress: KafkaProgress, loop: EventLoop, clock: any SchedulingClock, observers: AttachableObservers
+    ) throws {
+        self.topic = topic
+        self.group = group
+        self.options = options
+        self.start = start
+        self.buffer = buffer
+        self.progress = progress
+        self.loop = loop
+        self.clock = clock
+        self.observers = observers
+        link = KafkaLink(observers)
+        // Librdkafka wants a group, even from those who do not join it.
+        let properties = options.consumerProperties(group: group ?? "millrace-\(MessageID.next())", isMember: group != nil)
+        handle = try KafkaHandle(
+            RD_KAFKA_CONSUMER, properties,
+            events: RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_ERROR)
+        rd_kafka_poll_set_consumer(handle.raw)
+        guard let main = rd_kafka_queue_get_consumer(handle.raw), let own = rd_kafka_queue_new(handle.raw) else {
+            throw MillraceError(.invalidState, "librdkafka has no queue for the consumer", isRetriable: false)
+        }
+        let wake = LoopSignal(loop)
+        events = KafkaQueue(main, of: handle, wake)
+        fetched = KafkaQueue(own, of: handle, wake)
+        records = .allocate(capacity: Self.batch)
+        // Now, before threads are there that both could be made by.
+        _ = (commits, rebalance)
+        wake.action = { [weak self] in self?.serve() }
+    }
+
+    deinit { records.deallocate() }
+
+    // MARK: Begin
+
+    /// Joins the group, or takes all partitions without one.
+    func begin(_ partitions: [Int32]) {
+        if group == nil {
+            handle.allowDestruction()
+            rebalance.takeAll(partitions)
+            lookForPartitions()
+        } else {
+            let list = KafkaPartitions()
+            list.add(topic, -1)
+            let code = rd_kafka_subscribe(handle.raw, list.raw)
+            if code != RD_KAFKA_RESP_ERR_NO_ERROR { buffer.lose(KafkaError.make(code, topic: topic)) }
+        }
+        beat()
+    }
+
+    /// Librdkafka gives up a member whose queue nobody looks at for `max.poll.interval.ms`.
+    private func beat() {
+        heartbeat = loop.execute(after: .seconds(1), clock: clock) { [weak self] in
+            guard let self, !isStopped else { return }
+            serve()
+            beat()
+        }
+    }
+
+    /// Without a group nobody says when a topic gets more partitions.
+    private func lookForPartitions() {
+        loop.execute(after: .seconds(10), clock: clock) { [weak self] in
+            guard let self, !isStopped else { return }
+            let topics = KafkaTopics(handle: handle, options: options)
+            KafkaThread.run { [weak self, topic] in
+                let found = (try? topics.partitions(of: topic)) ?? []
+                self?.loop.execute { [weak self] in
+                    guard let self, !isStopped else { return }
+                    let known = Set(progress.numbers)
+                    // Those that are new hold nothing that came before the subscription.
+                    rebalance.takeAll(found.filter { !known.contains($0) }, areNew: true)
+                    lookForPartitions()
+                }
+            }
+        }
+    }
+
+    // MARK: Serve
+
+    /// Looks after whatever has come.
+    func serve() {
+        while let event = rd_kafka_queue_poll(events.raw, 0) {
+            defer { rd_kafka_event_destroy(event) }
+            switch rd_kafka_event_type(event) {
+            case RD_KAFKA_EVENT_REBALANCE: rebalance.begin(event)
+            case RD_KAFKA_EVENT_OFFSET_COMMIT: commits.ended(event)
+            case RD_KAFKA_EVENT_ERROR: note(event)
+            case RD_KAFKA_EVENT_FETCH:
+                // From before the partition's queue was turned aside.
+                while let record = rd_kafka_event_message_next(event) { deliver([UnsafeMutablePointer(mutating: record)]) }
+            default: break
+            }
+        }
+        fetch()
+    }
+
+    private func note(_ event: OpaquePointer?) {
+        let code = rd_kafka_event_error(event)
+        guard code == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_event_error_is_fatal(event) != 0 else { return link.note(event) }
+        let text = rd_kafka_event_error_string(event).map { String(cString: $0) } ?? KafkaError.name(code)
+        // Another member has taken over this one's name, for example. A new subscription may do better.
+        buffer.lose(MillraceError(.connectionFailed, "topic '\(topic)': \(text)", isRetriable: true))
+    }
+
+    /// Takes messages as long as there is room for them.
+    private func fetch() {
+        while !isStopped {
+            let room = min(buffer.room(), Self.batch)
+            guard room > 0 else { return }
+            let count = rd_kafka_consume_batch_queue(fetched.raw, 0, records, room)
+            guard count > 0 else { return }
+            let batch = UnsafeBufferPointer(start: records, count: count)
+            deliver(batch.lazy.compactMap { $0 })
+            for record in batch { rd_kafka_message_destroy(record) }
+        }
+    }
+
+    private func deliver(_ records: some Sequence<UnsafeMutablePointer<rd_kafka_message_t>>) {
+        var entries: [DeliveryBuffer.Entry] = []
+        entries.reserveCapacity(records.underestimatedCount)
+        for record in records {
+            let (partition, offset) = (record.pointee.partition, record.pointee.offset)
+            guard record.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
+                note(record.pointee.err, partition)
+                continue
+            }
+            guard let attempt = progress.arrive(partition, offset) else { continue }
+            entries.append(
+                DeliveryBuffer.Entry(
+                    message: KafkaLayout.decode(record, topic: topic, receivesTimestamps: options.receivesTimestamps),
+                    attempt: attempt, position: Position(high: UInt64(partition), low: UInt64(offset))))
+        }
+        guard !entries.isEmpty else { return }
+        link.noteSuccess()
+        buffer.arrive(entries)
+    }
+
+    private func note(_ code: rd_kafka_resp_err_t, _ partition: Int32) {
+        let error = KafkaError.make(code, topic: topic)
+        guard error.isRetriable else { return buffer.lose(error) }
+        observers.report(.warning, .disconnected(transport: "kafka", error: error))
+    }
+
+    /// Turns a partition's messages aside into the queue that may wait. After librdkafka was told to read it.
+    func turnAside(_ partition: Int32) {
+        guard let queue = rd_kafka_queue_get_partition(handle.raw, topic, partition) else { return }
+        rd_kafka_queue_forward(queue, fetched.raw)
+        rd_kafka_queue_destroy(queue)
+    }
+
+    /// How many messages lie behind the last one that was read, as of the last answer of the brokers; nil when none has said.
+    var unread: Int? {
+        var total: Int?
+        for (partition, offset) in progress.next {
+            var (low, high): (Int64, Int64) = (0, 0)
+            guard rd_kafka_get_watermark_offsets(handle.raw, topic, partition, &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR,
+                high >= 0
+            else { continue }
+            total = (total ?? 0) + Int(max(0, high - offset))
+        }
+        return total
+    }
+
+    // MARK: Settlements
+
+    /// Deliveries have ended: what was waited for may be over. From any thread.
+    func noteSettled() {
+        if rebalance.isWaiting { loop.execute { [self] in rebalance.look() } }
+    }
+
+    /// There is something to commit. On the loop.
+    func commitSoon() { loop.execute(after: options.commitInterval, clock: clock) { [weak self] in self?.commits.send() } }
+
+    /// Commits what there is and waits until the group's coordinator has it.
+    func flush() async throws { try await commits.flush() }
+
+    /// What is unsettled with readers in a partition.
+    func outCount(of partitions: Set<Int32>) -> Int {
+        buffer.outCount { partitions.contains(Int32(truncatingIfNeeded: $0.high)) }
+    }
+
+    /// Takes out what waits here of partitions that others read from now on.
+    func withdraw(_ partitions: Set<Int32>) {
+        progress.leave(partitions)
+        _ = buffer.withdraw { partitions.contains(Int32(truncatingIfNeeded: $0.high)) }
+    }
+
+    /// Commits before partitions go, and waits for it a little.
+    func commitNow() { commits.sendAndWait() }
+
+    func reportLost(_ error: MillraceError) { observers.report(.warning, .disconnected(transport: "kafka", error: error)) }
+
+    // MARK: End
+
+    func stopFetching() {
+        loop.execute { [self] in isStopped = true }
+    }
+
+    /// Leaves the group and ends. What has to be committed was.
+    func close() async {
+        let closed = Signal()
+        loop.execute { [self] in
+            isStopped = true
+            heartbeat?.cancel()
+            awaitAssignment(closed, until: SystemClock.shared.now.advanced(by: options.connectTimeout))
+        }
+        await closed.waitUncancellably()
+    }
+
+    private func awaitAssignment(_ closed: Signal, until deadline: ClockInstant) {
+        serve()
+        if handle.mustWaitForAssignment, SystemClock.shared.now < deadline {
+            loop.execute(after: .milliseconds(5), clock: SystemClock.shared) { [self] in
+                awaitAssignment(closed, until: deadline)
+            }
+            return
+        }
+        if group == nil || rd_kafka_consumer_close_queue(handle.raw, events.raw) != nil { return closed.fire() }
+        awaitClosed(closed, until: SystemClock.shared.now.advanced(by: options.connectTimeout))
+    }
+
+    private func awaitClosed(_ closed: Signal, until deadline: ClockInstant) {
+        serve()
+        guard rd_kafka_consumer_closed(handle.raw) == 0, SystemClock.shared.now < deadline else { return closed.fire() }
+        loop.execute(after: .milliseconds(2), clock: SystemClock.shared) { [self] in awaitClosed(closed, until: deadline) }
+    }
+}

@@ -1,0 +1,107 @@
+import Millrace
+
+/// How far a subscription has got in each of its partitions. Told of by readers, read by the consumer.
+final class KafkaProgress: Sendable {
+    private struct State {
+        var partitions: [Int32: PartitionProgress] = [:]
+        var isCommitDue = false
+    }
+
+    private let state = Lock(State())
+    /// Called when there is something to commit, once until ``commit()``. From any thread.
+    private let onDirty: @Sendable () -> Void
+
+    init(onDirty: @escaping @Sendable () -> Void) { self.onDirty = onDirty }
+
+    // MARK: Partitions
+
+    /// A partition is read from now on.
+    func add(_ partition: Int32, _ progress: PartitionProgress) {
+        change { state in
+            state.partitions[partition] = progress
+            return progress.isDirty
+        }
+    }
+
+    /// Partitions go: what still comes of them is nobody's business here.
+    func leave(_ partitions: Set<Int32>) {
+        state.withLock { state in for number in partitions { state.partitions[number]?.isLeaving = true } }
+    }
+
+    func remove(_ partition: Int32) { state.withLock { $0.partitions[partition] = nil } }
+
+    var numbers: [Int32] { state.withLock { Array($0.partitions.keys) } }
+
+    /// Whether a message's partition is read here.
+    func reads(_ position: Position) -> Bool {
+        state.withLock { $0.partitions[Int32(truncatingIfNeeded: position.high)]?.isLeaving == false }
+    }
+
+    /// The offset to read next in each partition.
+    var next: [(partition: Int32, offset: Int64)] {
+        state.withLock { $0.partitions.compactMap { number, progress in progress.next.map { (number, $0) } } }
+    }
+
+    // MARK: Messages
+
+    /// A message has come. Returns the number of its attempt; nil when it is done or nobody's business any more.
+    func arrive(_ partition: Int32, _ offset: Int64) -> Int? {
+        state.withLock { $0.partitions[partition]?.arrive(offset) }
+    }
+
+    /// Messages are done.
+    func finish(_ positions: [Position]) {
+        change { state in
+            var isDirty = false
+            for position in positions {
+                let partition = Int32(truncatingIfNeeded: position.high)
+                let found = state.partitions[partition]?.finish(Int64(truncatingIfNeeded: position.low)) ?? false
+                isDirty = isDirty || found
+            }
+            return isDirty
+        }
+    }
+
+    /// A message was handed out so often, and comes again.
+    func note(attempts: Int, at position: Position) {
+        change { state in
+            let partition = Int32(truncatingIfNeeded: position.high)
+            state.partitions[partition]?.note(attempts: attempts, at: Int64(truncatingIfNeeded: position.low))
+            return true
+        }
+    }
+
+    private func change(_ body: (inout State) -> Bool) {
+        let mustTell = state.withLock { state -> Bool in
+            guard body(&state), !state.isCommitDue else { return false }
+            state.isCommitDue = true
+            return true
+        }
+        if mustTell { onDirty() }
+    }
+
+    // MARK: Commits
+
+    /// What there is to commit.
+    func commit() -> [(partition: Int32, offset: Int64, note: CommitNote)] {
+        state.withLock { state in
+            state.isCommitDue = false
+            var commits: [(partition: Int32, offset: Int64, note: CommitNote)] = []
+            for number in state.partitions.keys {
+                guard let commit = state.partitions[number]?.commit() else { continue }
+                commits.append((number, commit.offset, commit.note))
+            }
+            return commits
+        }
+    }
+
+    func commitFailed(_ partition: Int32) {
+        change { state in
+            state.partitions[partition]?.commitFailed()
+            return true
+        }
+    }
+
+    /// Whether there is nothing to commit.
+    var isCommitted: Bool { state.withLock { !$0.isCommitDue } }
+}

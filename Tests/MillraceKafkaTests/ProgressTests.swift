@@ -1,0 +1,70 @@
+import Millrace
+import Testing
+
+@testable import MillraceKafka
+
+extension KafkaTests {
+    @Suite("Progress in a partition") struct Progress {
+        @Test("rises to the lowest message that is not done") func low() {
+            var progress = PartitionProgress(from: 10)
+            for offset: Int64 in 10..<15 { #expect(progress.arrive(offset) == 1) }
+            #expect(progress.commit() == nil)
+            progress.finish(12)
+            progress.finish(11)
+            var commit = progress.commit()
+            #expect(commit?.offset == 10 && commit?.note.done == [11...12])
+            #expect(progress.commit() == nil)
+            progress.finish(10)
+            commit = progress.commit()
+            #expect(commit?.offset == 13 && commit?.note.done == [])
+            progress.finish(14)
+            progress.finish(13)
+            #expect(progress.commit()?.offset == 15)
+            #expect(!progress.finish(13) && !progress.finish(99))
+        }
+
+        @Test("passes over offsets that are not there") func gaps() {
+            var progress = PartitionProgress(from: nil)
+            for offset: Int64 in [3, 7, 9] { #expect(progress.arrive(offset) == 1) }
+            progress.finish(3)
+            #expect(progress.commit()?.offset == 7)
+            for offset: Int64 in [9, 7] { progress.finish(offset) }
+            #expect(progress.commit()?.offset == 10)
+        }
+
+        @Test("goes on where another member was") func restored() {
+            var first = PartitionProgress(from: 100)
+            for offset: Int64 in 100..<110 { _ = first.arrive(offset) }
+            for offset: Int64 in [101, 102, 105] { first.finish(offset) }
+            first.note(attempts: 2, at: 100)
+            first.note(attempts: 1, at: 107)
+            let commit = first.commit()
+            let text = commit?.note.text(at: 100) ?? ""
+            #expect(text == "millrace1 done=1-2,5 tried=0:2,7:1")
+            var second = PartitionProgress(from: 100, CommitNote(text, at: 100))
+            let attempts = (Int64(100)..<110).map { second.arrive($0) }
+            #expect(attempts == [3, nil, nil, 1, 1, nil, 1, 2, 1, 1])
+            second.finish(100)
+            #expect(second.commit()?.offset == 103)
+            // What has not come yet stays noted.
+            var third = PartitionProgress(from: 100, CommitNote(text, at: 100))
+            _ = third.arrive(100)
+            third.finish(100)
+            let again = third.commit()
+            #expect(again?.offset == 101 && again?.note.done == [101...102, 105...105] && again?.note.attempts == [107: 1])
+        }
+
+        @Test("leaves others' notes alone, and keeps its own short") func notes() {
+            for text in [
+                "", "something", "millrace1", "millrace1 done=", "millrace1 done=x,5-2,-1 tried=1,2", "millrace2 done=1",
+            ] {
+                #expect(CommitNote(text, at: 5) == CommitNote())
+            }
+            var note = CommitNote()
+            for offset in stride(from: Int64(1), to: 100_000, by: 2) { note.add(done: offset) }
+            let text = note.text(at: 0)
+            #expect(text.utf8.count <= 3_500)
+            #expect(CommitNote(text, at: 0).isDone(1) && !CommitNote(text, at: 0).isDone(2))
+        }
+    }
+}
