@@ -15,7 +15,7 @@ extension RedisTests {
             let transport = try await RedisTransport(options, observers: Observers())
             let topic = "cuts-\(MessageID.next())"
             let subscription = try await transport.subscribe(
-                to: topic, SubscriptionOptions(group: "g", prefetch: 64, ordered: .byKey, lease: .seconds(1)))
+                to: topic, SubscriptionOptions(group: "g", prefetch: 64, ordered: .byKey, lease: .seconds(5)))
             proxy.cutRandomly(within: 60_000, RandomSource(seed: seed))
 
             let accepted = Lock<[Int: [Int]]>([:])

@@ -61,7 +61,7 @@ extension ConformanceSubject {
             return try await RedisTransport(url: url, observers: Observers())
         }
         // The real clock, on a machine that runs other tests at the same time.
-        subject.lease = .seconds(2)
+        subject.lease = .seconds(3)
         subject.idleTimeout = RedisTests.patience
         return subject
     }

@@ -48,7 +48,8 @@ extension KafkaOptions {
     var commonProperties: [(String, String)] {
         [
             ("bootstrap.servers", servers.joined(separator: ",")), ("client.id", clientID), ("log_level", "0"),
-            ("socket.keepalive.enable", "true"), ("reconnect.backoff.ms", "50"), ("reconnect.backoff.max.ms", "5000"),
+            ("socket.keepalive.enable", "true"), ("socket.nagle.disable", "true"), ("reconnect.backoff.ms", "50"),
+            ("reconnect.backoff.max.ms", "5000"),
             ("message.max.bytes", "\(maximumMessageSize)"),
         ] + security.properties
     }

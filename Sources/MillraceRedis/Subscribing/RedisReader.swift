@@ -117,6 +117,7 @@ final class RedisReader: @unchecked Sendable {
     /// Asks for what the server believes this member to have, and takes what it has not.
     private func recoverMissed() {
         isReading = true
+        mayHaveMissed = false
         // The server may have refused the read, with nothing wrong with the connection.
         let isSame = connection.isReady && connection.clientID == lastClientID
         RedisRecovery(
@@ -124,7 +125,11 @@ final class RedisReader: @unchecked Sendable {
         ).run(after: isSame ? nil : lastClientID) { [weak self] isDone in
             guard let self else { return }
             isReading = false
-            if isDone { mayHaveMissed = false } else { step = max(1, step / 4) }
+            // What was missed while it looked is looked for anew.
+            if !isDone {
+                mayHaveMissed = true
+                step = max(1, step / 4)
+            }
             if isStopped { return hasStopped.fire() }
             if isDone { return read() }
             loop.execute(after: Self.pause, clock: clock) { [weak self] in self?.read() }

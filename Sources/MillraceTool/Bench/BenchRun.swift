@@ -73,10 +73,28 @@ struct BenchRun: Sendable {
         try await broker.subscribe(to: topic, SubscriptionOptions(group: group, prefetch: 4_096))
     }
 
+    /// Waits until what is published arrives at a subscription.
+    @concurrent func probe(_ subscription: any Subscription) async throws {
+        try await broker.publish(BenchMessage(task: .max, number: 0).message(load), to: input)
+        var ledger = Ledger(load)
+        try await takeFirst(of: subscription, into: &ledger)
+    }
+
+    /// Waits for the first message of a subscription, up to a minute.
+    @concurrent func takeFirst(of subscription: any Subscription, into ledger: inout Ledger) async throws {
+        var batch = DeliveryBatch()
+        let deadline = SystemClock.shared.now.advanced(by: .seconds(60))
+        _ = try await subscription.pull(into: &batch, upTo: 1, until: deadline)
+        for record in batch.records { ledger.take(BenchMessage(record.message.payload)) }
+        subscription.acknowledge(batch.records.map(\.token))
+    }
+
     /// Pulls and acknowledges until all of the load has arrived. Ends early when nothing arrives for ten seconds: then something
     /// is lost.
-    @concurrent func drain(_ subscription: any Subscription, latencies: LatencyTimes? = nil) async throws -> Ledger {
-        var ledger = Ledger(load)
+    @concurrent func drain(
+        _ subscription: any Subscription, _ ledger: Ledger? = nil, latencies: LatencyTimes? = nil
+    ) async throws -> Ledger {
+        var ledger = ledger ?? Ledger(load)
         var batch = DeliveryBatch()
         var tokens: [DeliveryToken] = []
         var times: [Int64] = []

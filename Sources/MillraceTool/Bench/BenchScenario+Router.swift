@@ -55,6 +55,7 @@ extension BenchScenario {
         let subscription = try await run.subscribe(to: run.output)
         async let running: Void = router.run(stoppingOn: [])
         try await router.waitUntilRunning()
+        try await run.probe(subscription)
         var ledger: Ledger?
         var measurement = try await run.meter.measure(run.load.count) {
             async let received = run.drain(subscription)
