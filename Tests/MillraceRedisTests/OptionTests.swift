@@ -1,3 +1,4 @@
+import Foundation
 import Millrace
 import MillraceRedis
 import Testing
@@ -64,7 +65,9 @@ extension RedisTests {
         @Test(
             "A bad URL is refused, and the error names part, value and bound",
             arguments: [
-                ("localhost:6379", "url is text without '://'"), ("http://h", "scheme is 'http'"), ("redis://h:0", "port is '0'"),
+                ("localhost", "url is text without ':'"),
+                ("localhost:6379", "scheme is 'localhost'"), ("redis:h", "url is text without '//'"),
+                ("http://h", "scheme is 'http'"), ("redis://h:0", "port is '0'"),
                 ("redis://h:65536", "port is '65536', it must be 1 to 65535"), ("redis://h:x", "port is 'x'"),
                 ("redis://::1", "host is '::1'"), ("redis://[::1", "host is '[::1'"), ("redis://[::1]x", "host is '[::1]x'"),
                 ("redis://a,,b", "host is ''"), ("redis://:1", "host is ':1'"), ("redis://h/x", "database is 'x'"),
@@ -102,6 +105,31 @@ extension RedisTests {
             let error = #expect(throws: MillraceError.self) { _ = try RedisOptions(url: url) }
             #expect(error?.code == .invalidOption)
             #expect(error?.description.contains("geheim") == false)
+        }
+
+        @Test("A password can come from a file or a variable, that of the Sentinels too")
+        func secretsFromOutside() throws {
+            let folder = try TemporaryFolder()
+            try folder.write("in a file\n", to: "secret")
+            let text = "redis-sentinel://u@h?primary=p&password-env=PASSWORD&sentinel-password-file=\(folder.file("secret"))"
+            let options = try RedisOptions(url: TransportURL(text, environment: ["PASSWORD": "in a variable"]))
+            #expect(options.password == "in a variable")
+            #expect(options.sentinels?.password == "in a file")
+        }
+
+        @Test("The options that help shows are those that a URL takes")
+        func documentedOptions() throws {
+            let error = #expect(throws: MillraceError.self) {
+                _ = try RedisOptions(url: "rediss-sentinel://h?primary=p&gruop=x")
+            }
+            let message = error?.message ?? ""
+            #expect(message.contains("query is 'gruop'"))
+            #expect(message.contains("did you mean 'group'?"))
+            let listed = message.components(separatedBy: "Known: ").last?.components(separatedBy: ", ") ?? []
+            // A password can stand in a URL, but is not recommended.
+            let documented = TransportFactory.redis.options.map(\.name) + ["password", "sentinel-password"]
+            #expect(Set(listed) == Set(documented))
+            #expect(documented.count == Set(documented).count)
         }
 
         @Test("No description and no dump shows the password")

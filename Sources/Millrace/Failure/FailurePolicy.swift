@@ -14,7 +14,7 @@
 /// Attempts are counted by message, over retries in place and redeliveries: `retry(attempts: 3), retryLater(attempts: 10)` are
 /// two retries in place and seven redeliveries.
 public struct FailurePolicy: StagedMiddleware {
-    private let rules: [FailureRule]
+    private var rules: [FailureRule]
     private var control: HandlerControl?
 
     /// A policy with the given rules.
@@ -142,6 +142,16 @@ public struct FailurePolicy: StagedMiddleware {
                     "actions", rule.actions.count, bound: "\(number + 1), as nothing can follow action \(number + 1)",
                     of: subject)
             }
+        }
+    }
+}
+
+extension FailurePolicy: ConfigurableMiddleware {
+    /// Takes new actions for rules that there are: by the name of the error's type, `not-retriable`, or `otherwise`.
+    public mutating func configure(_ section: inout ConfigurationSection) throws {
+        for index in rules.indices {
+            guard let label = rules[index].label else { continue }
+            rules[index].actions = try section.takeActions(label, over: rules[index].actions) ?? rules[index].actions
         }
     }
 }

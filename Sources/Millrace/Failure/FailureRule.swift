@@ -3,12 +3,14 @@
 /// Several actions are taken in turn: the next one when the attempts of the one before are used up. When all are used up, the
 /// error goes on outward.
 public struct FailureRule: Sendable {
+    /// What a configuration calls it; nil for a rule that has no name.
+    var label: String?
     let matches: @Sendable (any Error) -> Bool
-    let actions: [FailureAction]
+    var actions: [FailureAction]
 
     /// For errors of a type, also where they stand behind a ``MillraceError``.
     public static func on<Failure: Error>(_ type: Failure.Type, _ actions: FailureAction...) -> FailureRule {
-        FailureRule(matches: { error in error.hasInChain { $0 is Failure } }, actions: actions)
+        FailureRule(label: "\(type)", matches: { error in error.hasInChain { $0 is Failure } }, actions: actions)
     }
 
     /// For errors that `predicate` says yes to.
@@ -18,11 +20,11 @@ public struct FailureRule: Sendable {
 
     /// For errors that say that another attempt can't help: ``Reject``, and a ``MillraceError`` that is not retriable.
     public static func notRetriable(_ actions: FailureAction...) -> FailureRule {
-        FailureRule(matches: { $0.isFinal }, actions: actions)
+        FailureRule(label: "not-retriable", matches: { $0.isFinal }, actions: actions)
     }
 
     /// For all errors. Put it last.
     public static func otherwise(_ actions: FailureAction...) -> FailureRule {
-        FailureRule(matches: { _ in true }, actions: actions)
+        FailureRule(label: "otherwise", matches: { _ in true }, actions: actions)
     }
 }

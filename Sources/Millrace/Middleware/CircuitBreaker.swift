@@ -24,13 +24,13 @@ public struct CircuitBreaker: StagedMiddleware {
         case halfOpen
     }
 
-    private let window: Duration
-    private let minimumCount: Int
-    private let failureShare: Double
-    private let openFor: Backoff
-    private let holdFor: Backoff
-    private let probes: Int
-    private let patience: Int
+    private var window: Duration
+    private var minimumCount: Int
+    private var failureShare: Double
+    private var openFor: Backoff
+    private var holdFor: Backoff
+    private var probes: Int
+    private var patience: Int
     private let isFailure: @Sendable (any Error) -> Bool
     private let onStateChange: @Sendable (String, State) -> Void
     private var circuit: Circuit?
@@ -151,5 +151,18 @@ public struct CircuitBreaker: StagedMiddleware {
         try require(patience >= 1, "patience", patience, "at least 1")
         try openFor.validate(for: "\(subject): openFor")
         try holdFor.validate(for: "\(subject): holdFor")
+    }
+}
+
+extension CircuitBreaker: ConfigurableMiddleware {
+    /// Takes `window`, `minimum-count`, `failure-share`, `open-for`, `hold-for`, `probes` and `patience`.
+    public mutating func configure(_ section: inout ConfigurationSection) throws {
+        window = try section.takeDuration("window", atLeast: .milliseconds(10)) ?? window
+        minimumCount = try section.takeNumber("minimum-count", in: 2...Int.max) ?? minimumCount
+        failureShare = try section.takeFraction("failure-share", in: Double.leastNonzeroMagnitude...1) ?? failureShare
+        openFor = try section.takeBackoff("open-for", over: openFor) ?? openFor
+        holdFor = try section.takeBackoff("hold-for", over: holdFor) ?? holdFor
+        probes = try section.takeNumber("probes") ?? probes
+        patience = try section.takeNumber("patience") ?? patience
     }
 }

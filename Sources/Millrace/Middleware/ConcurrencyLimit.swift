@@ -5,9 +5,9 @@
 ///
 /// What is kept for a key is dropped when nobody uses it, so that there are never more keys than messages being handled.
 public struct ConcurrencyLimit: Middleware {
-    private let limit: Int
+    private var limit: Int
     private let key: (@Sendable (Message) -> String?)?
-    private let permits: Permits
+    private var permits: Permits
 
     /// A limit.
     ///
@@ -125,5 +125,13 @@ final class Permits: Sendable {
             return nil
         }
         next?.resume()
+    }
+}
+
+extension ConcurrencyLimit: ConfigurableMiddleware {
+    /// Takes `limit`. The permits are new ones.
+    public mutating func configure(_ section: inout ConfigurationSection) throws {
+        guard let limit = try section.takeNumber("limit") else { return }
+        self = ConcurrencyLimit(limit, by: key)
     }
 }

@@ -32,9 +32,9 @@ public struct Deduplicate: Middleware {
     }
 
     private let key: Key
-    private let window: Duration
-    private let lease: Duration
-    private let retryAfter: Duration
+    private var window: Duration
+    private var lease: Duration
+    private var retryAfter: Duration
     private let scope: Scope
     private let store: any DeduplicationStore
     private var pending = PendingReservations()
@@ -208,4 +208,13 @@ final class PendingReservations: Sendable {
 
 extension MessageOutcome {
     var isAccepted: Bool { if case .accepted = self { true } else { false } }
+}
+
+extension Deduplicate: ConfigurableMiddleware {
+    /// Takes `window`, `lease` and `retry-after`. The store stays.
+    public mutating func configure(_ section: inout ConfigurationSection) throws {
+        window = try section.takeDuration("window") ?? window
+        lease = try section.takeDuration("lease") ?? lease
+        retryAfter = try section.takeDuration("retry-after") ?? retryAfter
+    }
 }

@@ -5,8 +5,8 @@
 ///
 /// A handler whose transport can't bring messages back after a delay is refused at registration.
 public struct DelayOnError: StagedMiddleware {
-    private let backoff: Backoff
-    private let attempts: Int?
+    private var backoff: Backoff
+    private var attempts: Int?
 
     /// A delay after each failure.
     ///
@@ -51,5 +51,13 @@ public struct DelayOnError: StagedMiddleware {
         if let attempts, attempts < 1 {
             throw MillraceError.invalidOption("attempts", attempts, bound: "at least 1", of: subject)
         }
+    }
+}
+
+extension DelayOnError: ConfigurableMiddleware {
+    /// Takes `attempts` and `backoff`.
+    public mutating func configure(_ section: inout ConfigurationSection) throws {
+        attempts = try section.takeNumber("attempts") ?? attempts
+        backoff = try section.takeBackoff("backoff", over: backoff) ?? backoff
     }
 }

@@ -3,10 +3,10 @@
 /// Lines go to the router's observers, like those of `context.logger`. The payload is left out unless asked for. A handler
 /// whose observers listen to none of the levels has no such middleware at all.
 public struct Logging: Middleware {
-    private let started: EventLevel?
-    private let finished: EventLevel?
-    private let failed: EventLevel?
-    private let payloadLimit: Int?
+    private var started: EventLevel?
+    private var finished: EventLevel?
+    private var failed: EventLevel?
+    private var payloadLimit: Int?
 
     /// Lines at one level, failures included.
     ///
@@ -86,5 +86,21 @@ public struct Logging: Middleware {
     private struct Silence: StagedMiddleware {
         var name: String { "Logging" }
         var stages: Stages { [] }
+    }
+}
+
+extension Logging: ConfigurableMiddleware {
+    private static let levels: KeyValuePairs<String, EventLevel?> = [
+        "trace": .trace, "debug": .debug, "info": .info, "warning": .warning, "error": .error, "none": nil,
+    ]
+
+    /// Takes `started`, `finished` and `failed`: `trace`, `debug`, `info`, `warning`, `error`, or `none` for no line; `level` for
+    /// all three; and `payload-up-to`.
+    public mutating func configure(_ section: inout ConfigurationSection) throws {
+        if let level = try section.takeChoice("level", Self.levels) { (started, finished, failed) = (level, level, level) }
+        started = try section.takeChoice("started", Self.levels) ?? started
+        finished = try section.takeChoice("finished", Self.levels) ?? finished
+        failed = try section.takeChoice("failed", Self.levels) ?? failed
+        payloadLimit = try section.takeNumber("payload-up-to") ?? payloadLimit
     }
 }

@@ -5,7 +5,7 @@
 ///
 /// If the poison topic does not accept the message, the failure goes on outward, and the message is tried again later.
 public struct PoisonQueue: StagedMiddleware {
-    private let topic: DeadLetterTopic
+    private var topic: DeadLetterTopic
     private let filter: @Sendable (any Error) -> Bool
 
     /// A poison queue.
@@ -35,4 +35,13 @@ public struct PoisonQueue: StagedMiddleware {
     }
 
     func validate(for handler: String) throws { try topic.validate(for: "handler '\(handler)': PoisonQueue") }
+}
+
+extension PoisonQueue: ConfigurableMiddleware {
+    /// Takes `topic`, and `transport`: the name of the configuration's transport where that topic is.
+    public mutating func configure(_ section: inout ConfigurationSection) throws {
+        topic = DeadLetterTopic(
+            topic: try section.takeText("topic") ?? topic.topic,
+            publisher: try section.takeTransport("transport") ?? topic.publisher)
+    }
 }

@@ -18,9 +18,9 @@ public struct RandomFail: Middleware {
         public var description: String { "a failure at random" }
     }
 
-    private let probability: Double
-    private let delayProbability: Double
-    private let delay: ClosedRange<Duration>
+    private var probability: Double
+    private var delayProbability: Double
+    private var delay: ClosedRange<Duration>
     private let place: Place
     private let random: RandomSource
     private let error: @Sendable (Message) -> any Error
@@ -89,5 +89,21 @@ public struct RandomFail: Middleware {
         guard delay.lowerBound >= .zero else {
             throw MillraceError.invalidOption("delay", delay.lowerBound, bound: "at least 0", of: subject)
         }
+    }
+}
+
+extension RandomFail: ConfigurableMiddleware {
+    /// Takes `probability`, `delay-probability`, and `delay`: an object with `from` and `up-to`.
+    public mutating func configure(_ section: inout ConfigurationSection) throws {
+        probability = try section.takeFraction("probability", in: 0...1) ?? probability
+        delayProbability = try section.takeFraction("delay-probability", in: 0...1) ?? delayProbability
+        let given = delay
+        delay =
+            try section.takeSection("delay") { section in
+                let from = try section.takeDuration("from", atLeast: .zero) ?? given.lowerBound
+                // Without an upper bound of its own, one that is above what was given moves with it.
+                let end = try section.takeDuration("up-to", atLeast: from) ?? max(from, given.upperBound)
+                return from...end
+            } ?? given
     }
 }

@@ -7,13 +7,13 @@
 /// A bucket that is full again is dropped. Beyond `maximumKeys` further keys share one bucket, so that each has at most its
 /// rate; give it as many keys as are busy within the time of a burst. Waiting ends with the task: a shutdown is not delayed.
 public struct RateLimit: Middleware {
-    private let count: Int
-    private let interval: Duration
-    private let burst: Int
-    private let inPlaceLimit: Duration
-    private let maximumKeys: Int
+    private var count: Int
+    private var interval: Duration
+    private var burst: Int
+    private var inPlaceLimit: Duration
+    private var maximumKeys: Int
     private let key: @Sendable (Message) -> String?
-    private let buckets: TokenBuckets
+    private var buckets: TokenBuckets
 
     /// A limit.
     ///
@@ -35,7 +35,11 @@ public struct RateLimit: Middleware {
         self.inPlaceLimit = inPlaceLimit
         self.maximumKeys = maximumKeys
         self.key = key
-        buckets = TokenBuckets(
+        buckets = Self.buckets(count, interval, burst, maximumKeys)
+    }
+
+    private static func buckets(_ count: Int, _ interval: Duration, _ burst: Int, _ maximumKeys: Int) -> TokenBuckets {
+        TokenBuckets(
             interval: interval.nanosecondsClamped / Int64(max(1, count)), burst: max(1, burst),
             maximumKeys: max(1, maximumKeys))
     }
@@ -74,5 +78,17 @@ public struct RateLimit: Middleware {
         try require(burst >= 1, "burst", burst, "at least 1")
         try require(inPlaceLimit >= .zero, "inPlaceUpTo", inPlaceLimit, "at least 0")
         try require(maximumKeys >= 1, "maximumKeys", maximumKeys, "at least 1")
+    }
+}
+
+extension RateLimit: ConfigurableMiddleware {
+    /// Takes `count`, `per`, `burst`, `in-place-up-to` and `maximum-keys`. The buckets are new ones.
+    public mutating func configure(_ section: inout ConfigurationSection) throws {
+        count = try section.takeNumber("count") ?? count
+        interval = try section.takeDuration("per") ?? interval
+        burst = try section.takeNumber("burst") ?? burst
+        inPlaceLimit = try section.takeDuration("in-place-up-to", atLeast: .zero) ?? inPlaceLimit
+        maximumKeys = try section.takeNumber("maximum-keys") ?? maximumKeys
+        buckets = Self.buckets(count, interval, burst, maximumKeys)
     }
 }

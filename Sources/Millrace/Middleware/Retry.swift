@@ -18,10 +18,10 @@ public struct Retry: StagedMiddleware {
         public let message: Message
     }
 
-    private let attempts: Int
-    private let backoff: Backoff
-    private let maximumElapsed: Duration?
-    private let inPlaceLimit: Duration
+    private var attempts: Int
+    private var backoff: Backoff
+    private var maximumElapsed: Duration?
+    private var inPlaceLimit: Duration
     private let shouldRetry: @Sendable (Failure) -> Bool
     private let onRetry: @Sendable (Failure) -> Void
 
@@ -97,5 +97,15 @@ public struct Retry: StagedMiddleware {
             throw MillraceError.invalidOption("attempts", attempts, bound: "at least 1", of: subject)
         }
         try backoff.validate(for: subject)
+    }
+}
+
+extension Retry: ConfigurableMiddleware {
+    /// Takes `attempts`, `backoff`, `maximum-elapsed` and `in-place-up-to`.
+    public mutating func configure(_ section: inout ConfigurationSection) throws {
+        attempts = try section.takeNumber("attempts") ?? attempts
+        backoff = try section.takeBackoff("backoff", over: backoff) ?? backoff
+        maximumElapsed = try section.takeDuration("maximum-elapsed") ?? maximumElapsed
+        inPlaceLimit = try section.takeDuration("in-place-up-to", atLeast: .zero) ?? inPlaceLimit
     }
 }

@@ -3,10 +3,10 @@
 /// The bucket holds `burst` tokens at first and at most; each message takes one, and `count` come back evenly over `interval`.
 /// Handlers that share the instance share the bucket. Waiting ends with the task: a shutdown is not delayed.
 public struct Throttle: Middleware {
-    private let count: Int
-    private let interval: Duration
-    private let burst: Int
-    private let bucket: TokenBucket
+    private var count: Int
+    private var interval: Duration
+    private var burst: Int
+    private var bucket: TokenBucket
 
     /// A limit.
     ///
@@ -18,7 +18,11 @@ public struct Throttle: Middleware {
         self.count = count
         self.interval = interval
         self.burst = burst
-        bucket = TokenBucket(interval: interval.nanosecondsClamped / Int64(max(1, count)), burst: max(1, burst))
+        bucket = Self.bucket(count, interval, burst)
+    }
+
+    private static func bucket(_ count: Int, _ interval: Duration, _ burst: Int) -> TokenBucket {
+        TokenBucket(interval: interval.nanosecondsClamped / Int64(max(1, count)), burst: max(1, burst))
     }
 
     /// Waits for a token, then handles the message.
@@ -80,4 +84,14 @@ final class TokenBucket: Sendable {
 
     /// Gives back a token that was not used.
     func putBack() { due.withLock { due in due = due.map { $0 - interval } } }
+}
+
+extension Throttle: ConfigurableMiddleware {
+    /// Takes `count`, `per` and `burst`. The bucket is a new one.
+    public mutating func configure(_ section: inout ConfigurationSection) throws {
+        count = try section.takeNumber("count") ?? count
+        interval = try section.takeDuration("per") ?? interval
+        burst = try section.takeNumber("burst") ?? burst
+        bucket = Self.bucket(count, interval, burst)
+    }
 }

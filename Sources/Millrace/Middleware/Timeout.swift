@@ -5,9 +5,9 @@
 ///
 /// The limit is kept to about an eighth, and not below a few milliseconds.
 public struct Timeout: StagedMiddleware {
-    let limit: Duration
+    private(set) var limit: Duration
     /// The limit in nanoseconds; arithmetic on `Duration` has 128 bits and is not for the path of a message.
-    private let nanoseconds: Int64
+    private var nanoseconds: Int64
 
     /// A limit for each attempt; at least 1 millisecond.
     public init(_ limit: Duration) {
@@ -62,5 +62,13 @@ public struct Timeout: StagedMiddleware {
             throw MillraceError.invalidOption(
                 "limit", limit, bound: "at least 1 millisecond", of: "handler '\(handler)': Timeout")
         }
+    }
+}
+
+extension Timeout: ConfigurableMiddleware {
+    /// Takes `limit`.
+    public mutating func configure(_ section: inout ConfigurationSection) throws {
+        guard let limit = try section.takeDuration("limit") else { return }
+        self = Timeout(limit)
     }
 }

@@ -2,8 +2,8 @@
 struct HandlerDefinition: Sendable {
     /// Where outputs go.
     struct Output: Sendable {
-        let topic: String
-        let publisher: any Publisher
+        var topic: String
+        var publisher: any Publisher
     }
 
     /// What is called.
@@ -13,12 +13,12 @@ struct HandlerDefinition: Sendable {
     }
 
     let name: String
-    let topic: String
-    let subscriber: any Subscriber
-    let output: Output?
+    var topic: String
+    var subscriber: any Subscriber
+    var output: Output?
     /// Where outputs with topics of their own go.
-    let publisher: (any Publisher)?
-    let options: HandlerOptions
+    var publisher: (any Publisher)?
+    var options: HandlerOptions
     let body: Body
 
     var group: String? {
@@ -37,6 +37,20 @@ struct HandlerDefinition: Sendable {
         SubscriptionOptions(
             group: group, prefetch: options.effectivePrefetch, ordered: options.ordered, lease: options.lease,
             start: options.start)
+    }
+
+    /// Has all outputs go elsewhere; does nothing for a handler that has none.
+    mutating func send(to publisher: any Publisher) {
+        guard self.publisher != nil else { return }
+        self.publisher = publisher
+        output?.publisher = publisher
+    }
+
+    /// Gives a batch handler that says nothing of it room for all the batches that it handles at once.
+    mutating func completePrefetch() {
+        guard case .batch(_, let limit, _) = body, options.prefetch == nil else { return }
+        let (wanted, overflow) = limit.multipliedReportingOverflow(by: options.concurrency)
+        options.prefetch = max(options.effectivePrefetch, overflow ? .max : wanted)
     }
 
     func validate() throws {

@@ -65,8 +65,6 @@ extension Router {
         _ options: HandlerOptions,
         _ body: @escaping @Sendable (HandlerBatch, HandlerContext) async throws -> Void
     ) throws {
-        var options = options
-        if options.prefetch == nil { options.prefetch = max(options.effectivePrefetch, limit * options.concurrency) }
         try register(
             HandlerDefinition(
                 name: name, topic: topic, subscriber: subscriber, output: nil, publisher: nil, options: options,

@@ -20,6 +20,8 @@ public final class Router: Sendable {
 
     private let middleware: [any Middleware]
     private let options: RouterOptions
+    /// Settings from outside; nil if there are none.
+    private let overlay: HandlerOverlay?
     /// What measures the router; nil if nothing does.
     private let measuring: (any RouterMeasuring)?
     let environment: RouterEnvironment
@@ -29,8 +31,13 @@ public final class Router: Sendable {
     private let running = Signal()
 
     /// A router with middleware around all of its handlers, the outermost first.
-    public init(_ options: RouterOptions = .init(), @MiddlewareBuilder middleware: () -> [any Middleware] = { [] }) {
-        self.middleware = middleware()
+    public convenience init(_ options: RouterOptions = .init(), @MiddlewareBuilder middleware: () -> [any Middleware] = { [] }) {
+        self.init(options, middleware(), overlay: nil)
+    }
+
+    init(_ options: RouterOptions, _ middleware: [any Middleware], overlay: HandlerOverlay?) {
+        self.middleware = middleware
+        self.overlay = overlay
         measuring = self.middleware.lazy.compactMap { $0 as? any RouterMeasuring }.first
         var options = options
         if let measuring { options.observers.append(measuring.observer) }
@@ -40,10 +47,24 @@ public final class Router: Sendable {
 
     // MARK: Registration
 
-    /// Registers a handler; starts it when the router runs already.
+    /// Registers a handler, with the settings that there are for it; starts it when the router runs already.
     func register(_ definition: HandlerDefinition) throws {
+        guard let overlay else {
+            return try add(definition, layers: definition.isBatch ? [] : middleware + definition.options.middleware)
+        }
+        let (configured, layers, place) = try overlay.apply(to: definition, inside: middleware)
+        do {
+            try add(configured, layers: layers)
+        } catch {
+            // What is wrong may be the fault of the settings.
+            throw place?.locating(error) ?? error
+        }
+    }
+
+    private func add(_ definition: HandlerDefinition, layers: [any Middleware]) throws {
+        var definition = definition
+        definition.completePrefetch()
         try definition.validate()
-        let layers = definition.isBatch ? [] : middleware + definition.options.middleware
         try MiddlewareOrder.check(layers, of: definition.name)
         let control = HandlerControl()
         let info = HandlerInfo(definition, environment: environment, control: control)
@@ -90,11 +111,12 @@ public final class Router: Sendable {
     /// A second signal cancels at once. A router runs once.
     ///
     /// - Throws: A ``MillraceError``: `invalidState` when it has run before; `invalidOption` for options out of their
-    ///   bounds; `drainTimedOut` when handlers ignored their
+    ///   bounds; `unknownHandler` for a handler that the configuration has settings for and nobody registered; `drainTimedOut` when handlers ignored their
     ///   cancellation and were abandoned, with their messages back in the transport; what a plugin throws at its start; and
     ///   what keeps a handler from ever subscribing.
     public func run(stoppingOn signals: [ProcessSignal] = [.terminate, .interrupt]) async throws {
         try options.validate()
+        try overlay?.checkAllUsed(state.withLock { $0.handlers.map(\.definition.name) })
         let handlers = try state.withLock { state throws -> [HandlerRun] in
             guard state.phase == .idle else {
                 throw MillraceError(

@@ -41,6 +41,8 @@ public struct MillraceError: Error, Sendable {
         public static let connectionFailed = Code(description: "connectionFailed")
         /// Handlers were still running when the drain timeout had passed.
         public static let drainTimedOut = Code(description: "drainTimedOut")
+        /// A configuration can't be read, or says what can't be.
+        public static let invalidConfiguration = Code(description: "invalidConfiguration")
     }
 
     /// A message of a publish call that was not accepted.

@@ -1,0 +1,22 @@
+/// Durations as people write them in URLs and configuration: `500ms`, `5s`, `1m`, `2h`, `7d`; a bare number is seconds.
+enum DurationText {
+    static let bound = "a number with ms, s, m, h or d: 500ms, 5s, 1m"
+    /// A year is more than any of them needs, and far from overflowing.
+    static let maximum = Duration.seconds(366 * 86_400)
+
+    /// The duration, from zero to ``maximum``; nil for any other text.
+    static func parse(_ text: some StringProtocol) -> Duration? {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        guard let number = Int64(digits), number <= 366 * 86_400_000 else { return nil }
+        let duration: Duration
+        switch text[digits.endIndex...] {
+        case "ms": duration = .milliseconds(number)
+        case "s", "": duration = .seconds(number)
+        case "m": duration = .seconds(60 * number)
+        case "h": duration = .seconds(3_600 * number)
+        case "d": duration = .seconds(86_400 * number)
+        default: return nil
+        }
+        return duration <= maximum ? duration : nil
+    }
+}
