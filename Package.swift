@@ -16,6 +16,7 @@ let package = Package(
     products: [
         .library(name: "Millrace", targets: ["Millrace"]),
         .library(name: "MillraceMemory", targets: ["MillraceMemory"]),
+        .library(name: "MillraceSQLite", targets: ["MillraceSQLite"]),
         .library(name: "MillraceRedis", targets: ["MillraceRedis"]),
         .library(name: "MillraceCompression", targets: ["MillraceCompression"]),
         .library(name: "MillraceHTTP", targets: ["MillraceHTTP"]),
@@ -34,11 +35,15 @@ let package = Package(
             name: "COpenSSL", path: "Sources/CLibraries/COpenSSL", providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
         .systemLibrary(
             name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", path: "Sources/CLibraries/CSQLite",
+            providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
         .systemLibrary(name: "CZlib", path: "Sources/CLibraries/CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The core, the transports, and what is built on the core.
         .target(name: "Millrace", swiftSettings: strict),
         .target(name: "MillraceMemory", dependencies: ["Millrace"], swiftSettings: strict),
+        .target(name: "MillraceSQLite", dependencies: ["Millrace", "CSQLite"], swiftSettings: strict),
         .target(name: "MillraceRedis", dependencies: ["Millrace", "CHiredis", "COpenSSL"], swiftSettings: strict),
         .target(name: "MillraceCompression", dependencies: ["Millrace", "CZlib"], swiftSettings: strict),
         .target(name: "MillraceHTTP", dependencies: ["Millrace", "CMicroHTTPD"], swiftSettings: strict),
@@ -68,6 +73,9 @@ let package = Package(
             name: "MillraceTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], swiftSettings: strict),
         .testTarget(
             name: "MillraceMemoryTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceSQLiteTests", dependencies: ["Millrace", "MillraceSQLite", "MillraceTesting", "CSQLite"],
             swiftSettings: strict),
         .executableTarget(
             name: "group-member", dependencies: ["Millrace", "MillraceRedis"], path: "Tests/Programs/group-member",

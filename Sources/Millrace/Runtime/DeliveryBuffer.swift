@@ -174,6 +174,46 @@ package final class DeliveryBuffer: Sendable {
         return true
     }
 
+    /// Ends one delivery for a broker that is to hand it out again, and with it what is held behind it: the other messages of its
+    /// key. False when it had been settled before. `withdrawn` is given both under the lock, as with ``finish(_:_:)``.
+    package func withdraw(_ token: DeliveryToken, _ withdrawn: (_ entry: Entry, _ behind: [Entry]) -> Void) -> Bool {
+        let (found, waiters, hasRoom) = state.withLock { state -> (Bool, [DeliveryBufferState.Waiter], Bool) in
+            guard let (entry, behind) = state.withdraw(token) else { return (false, [], false) }
+            withdrawn(entry, behind)
+            return (true, state.wakeable(), state.noticeRoom())
+        }
+        for waiter in waiters { waiter.resume() }
+        if hasRoom { onRoom() }
+        return found
+    }
+
+    /// Ends what was handed out longer than `lease` ago, as ``withdraw(_:_:)`` does; then, if `mustRest` says so, everything that
+    /// is ready as well.
+    package func withdrawExpired(
+        lease: Duration, mustRest: () -> Bool, _ withdrawn: (_ expired: [Entry], _ behind: [Entry]) -> Void
+    ) {
+        let limit = clock.now.advanced(by: .zero - lease)
+        let (waiters, hasRoom) = state.withLock { state in
+            var (expired, behind) = state.withdraw(handedOutBefore: limit)
+            if !expired.isEmpty, mustRest() { behind += state.withdrawReady() }
+            if !expired.isEmpty { withdrawn(expired, behind) }
+            return (state.wakeable(), state.noticeRoom())
+        }
+        for waiter in waiters { waiter.resume() }
+        if hasRoom { onRoom() }
+    }
+
+    /// Ends everything, for a broker that has given it to others, and goes on. Returns how many messages there were.
+    package func withdrawAll() -> Int {
+        let now = clock.now
+        let (count, hasRoom) = state.withLock { state in
+            let (held, delayed) = state.removeAll(now: now)
+            return (held.count + delayed.count, state.noticeRoom())
+        }
+        if hasRoom { onRoom() }
+        return count
+    }
+
     /// The positions of deliveries that are out.
     package func positions(of tokens: [DeliveryToken]) -> [Position] {
         state.withLock { state in tokens.compactMap { state.entry(of: $0)?.position } }

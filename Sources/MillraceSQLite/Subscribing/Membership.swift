@@ -1,0 +1,43 @@
+import Millrace
+
+/// A member of a group, as the file knows it.
+struct Membership: Sendable {
+    /// How a member finds itself in the file.
+    enum Standing: Sendable {
+        case alive
+        /// It was taken for dead, and what it had was given to others; it is a member again.
+        case rejoined
+        /// Its group is gone: it was the copy of this subscription alone.
+        case gone
+    }
+
+    let topic: Int64
+    let group: Int64
+    let member: Int64
+    let isOrdered: Bool
+    /// How long it counts as alive after it was heard of, in milliseconds.
+    let lease: Int64
+
+    init(topic: Int64, group: Int64, member: Int64, _ options: SubscriptionOptions) {
+        self.topic = topic
+        self.group = group
+        self.member = member
+        isOrdered = options.ordered == .byKey
+        lease = Self.lease(for: options)
+    }
+
+    /// Leases of less than a second would keep the disk busy.
+    static func lease(for options: SubscriptionOptions) -> Int64 {
+        max(1_000, options.lease.nanosecondsClamped / 1_000_000)
+    }
+
+    /// Starts the member's lease anew.
+    func renew(in store: SQLiteStore, at now: Int64) throws -> Standing {
+        if try store.groups.renew(member, until: now.addingReportingOverflow(lease).partialValue) { return .alive }
+        guard try store.groups.cursor(of: group) != nil else { return .gone }
+        // What it has taken since may be in its hands; others have the rest.
+        try store.claims.leave(member, of: group, attempts: 1)
+        try store.groups.join(member, group, until: now + lease)
+        return .rejoined
+    }
+}
