@@ -58,7 +58,7 @@ let package = Package(
             name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
             path: "Sources/Examples/observed", swiftSettings: strict),
         .executableTarget(
-            name: "millrace-bench", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"],
+            name: "millrace-bench", dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "CSQLite"],
             path: "Sources/MillraceBench", swiftSettings: strict),
 
         // Tests, and the code that the documents show.

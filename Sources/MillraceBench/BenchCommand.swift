@@ -9,6 +9,7 @@ struct BenchCommand {
         \(Scenario.all.map { "  \($0.name.padded(to: 18))\($0.summary)" }.joined(separator: "\n"))
 
           --redis URL   the scenarios of the Redis transport, on an empty server
+          --sqlite FOLDER  the scenarios of the SQLite transport, on files in a folder; --only NAME picks those of that name
           --count N     messages in a run (default 2000000)
           --runs N      counted runs; the median is printed with minimum and maximum (default 5)
           --size BYTES  payload of a message (default 16)
@@ -29,6 +30,12 @@ struct BenchCommand {
             case "--redis":
                 guard let url = rest.popFirst() else { throw UsageError("--redis needs a URL") }
                 scenarios += RedisScenario.all(url: url)
+            case "--sqlite":
+                guard let folder = rest.popFirst() else { throw UsageError("--sqlite needs a folder") }
+                scenarios += SQLiteScenario.all(folder: folder)
+            case "--only":
+                guard let name = rest.popFirst() else { throw UsageError("--only needs a name") }
+                scenarios.removeAll { $0.name != name }
             case "--count": load.count = try Self.number(argument, &rest)
             case "--size": load.size = try Self.number(argument, &rest)
             case "--runs": runs = try Self.number(argument, &rest)

@@ -21,7 +21,11 @@ enum MessageRow {
         } else {
             try statement.bindBytes(first, buffer.bytes(0..<idEnd))
         }
-        if key == nil { try statement.bindNull(first + 1) } else { try statement.bindText(first + 1, buffer.bytes(idEnd..<keyEnd)) }
+        if key == nil {
+            try statement.bindNull(first + 1)
+        } else {
+            try statement.bindText(first + 1, buffer.bytes(idEnd..<keyEnd))
+        }
         if metadata.isEmpty {
             try statement.bindNull(first + 2)
         } else {
