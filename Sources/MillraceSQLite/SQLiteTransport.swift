@@ -41,8 +41,7 @@ public final class SQLiteTransport: Transport {
     ) async throws {
         try options.validate()
         self.options = options
-        let store = try Self.open(options)
-        let writer = SQLiteWriter(store, pollInterval: options.pollInterval)
+        let writer = SQLiteWriter(options)
         core = SQLiteCore(options, clock: clock, observers: AttachableObservers(observers), writer: writer)
         gate = PublishGate(capacity: options.maximumPending)
         reader = SQLiteReader(options)
@@ -50,7 +49,7 @@ public final class SQLiteTransport: Transport {
         let registry = core.registry
         writer.isAnyoneWaiting = { registry.isAnyoneHungry }
         writer.onForeignChange = { registry.noteChange() }
-        try writer.start()
+        try await writer.start()
         caretaker.start()
     }
 
@@ -59,18 +58,6 @@ public final class SQLiteTransport: Transport {
         path: String, clock: any SchedulingClock = SystemClock.shared, observers: Observers = .standard
     ) async throws {
         try await self.init(SQLiteOptions(path: path), clock: clock, observers: observers)
-    }
-
-    /// Waits for locks while it opens the file, but no longer than the busy time-out.
-    private static func open(_ options: SQLiteOptions) throws -> SQLiteStore {
-        do {
-            let connection = try SQLiteConnection(options)
-            try connection.configure(options)
-            try SQLiteSchema.migrate(connection, file: options.path)
-            return SQLiteStore(connection)
-        } catch let failure as SQLiteFailure {
-            throw failure.error
-        }
     }
 
     deinit {
@@ -140,7 +127,7 @@ public final class SQLiteTransport: Transport {
         try await operation.wait()
     }
 
-    private func checkOpen() throws { guard !state.withLock({ $0.isClosed }) else { throw SQLiteCore.closed } }
+    func checkOpen() throws { guard !state.withLock({ $0.isClosed }) else { throw SQLiteCore.closed } }
 
     // MARK: Subscribe
 

@@ -47,6 +47,24 @@ package final class DeliveryBuffer: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
+    /// Takes in messages that came back, and others in the broker's order, but for those that are refused under the lock: whoever
+    /// withdraws messages meanwhile has noted so before, or finds these here.
+    package func arrive(returned: [Entry], fresh: [Entry], refusing isRefused: (Entry) -> Bool) -> [Entry] {
+        var refused: [Entry] = []
+        let waiters = state.withLock { state in
+            func accepted(_ entries: [Entry]) -> [Entry] {
+                let parts = entries.map { ($0, isRefused($0)) }
+                refused += parts.filter(\.1).map(\.0)
+                return parts.filter { !$0.1 }.map(\.0)
+            }
+            _ = state.arriveClaimed(accepted(returned))
+            state.arrive(accepted(fresh))
+            return state.wakeable()
+        }
+        for waiter in waiters { waiter.resume() }
+        return refused
+    }
+
     /// Takes in messages whose lease has run out and that were claimed anew. Returns those that were out in this buffer: their
     /// deliveries are over.
     package func arriveClaimed(_ entries: [Entry]) -> [Entry] {

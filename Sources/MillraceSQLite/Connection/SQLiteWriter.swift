@@ -11,7 +11,7 @@ import Darwin
 /// The one thread that writes to the file. Everything that has gathered while it was busy goes into its next transaction: the more
 /// there is to do, the less each part of it costs.
 final class SQLiteWriter: @unchecked Sendable {
-    // Safe to share: `state` is used under the mutex, the store on the thread alone, and what is set before the start is not changed.
+    // Safe to share: `state` is used under the mutex, the rest on the thread alone, and what is set before the start is not changed.
     private struct State {
         var waiting: [WriterOperation] = []
         /// When what waits has to be begun, in nanoseconds of the system's clock.
@@ -22,20 +22,23 @@ final class SQLiteWriter: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var state = State()
-    private let store: SQLiteStore
+    private let options: SQLiteOptions
     private let pollInterval: Int64
     private var version: Int64 = 0
     private var nextPoll: Int64 = 0
     private let hasEnded = Signal()
+    private let opening = Signal()
+    /// Written by the thread before ``opening`` fires, read by others after that.
+    private var openingError: (any Error)?
 
     /// Whether somebody waits for what other connections do. Set before the start.
     var isAnyoneWaiting: @Sendable () -> Bool = { false }
     /// Called when another connection has changed the file. Set before the start.
     var onForeignChange: @Sendable () -> Void = {}
 
-    init(_ store: SQLiteStore, pollInterval: Duration) {
-        self.store = store
-        self.pollInterval = pollInterval.nanosecondsClamped
+    init(_ options: SQLiteOptions) {
+        self.options = options
+        pollInterval = options.pollInterval.nanosecondsClamped
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
@@ -49,8 +52,8 @@ final class SQLiteWriter: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Starts the thread. Throws when the system has no more of them.
-    func start() throws {
+    /// Starts the thread, which opens the file. Throws a `MillraceError` when that is not possible; then the thread has ended.
+    func start() async throws {
         let retained = Unmanaged.passRetained(self)
         #if canImport(Darwin)
         var thread: pthread_t?
@@ -66,13 +69,34 @@ final class SQLiteWriter: @unchecked Sendable {
             throw MillraceError(
                 .connectionFailed, "can't start a thread: \(String(cString: strerror(code)))", isRetriable: true)
         }
+        // Waits for locks, but no longer than the busy time-out.
+        await opening.waitUncancellably()
+        if let openingError { throw openingError }
     }
 
     private static func enter(_ writer: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
         let writer = Unmanaged<SQLiteWriter>.fromOpaque(writer).takeRetainedValue()
-        writer.work()
+        do {
+            let store = try writer.open()
+            writer.opening.fire()
+            writer.work(store)
+        } catch {
+            writer.openingError = error
+            writer.opening.fire()
+        }
         writer.hasEnded.fire()
         return nil
+    }
+
+    private func open() throws -> SQLiteStore {
+        do {
+            let connection = try SQLiteConnection(options)
+            try connection.configure(options)
+            try SQLiteSchema.migrate(connection, file: options.path)
+            return SQLiteStore(connection)
+        } catch let failure as SQLiteFailure {
+            throw failure.error
+        }
     }
 
     // MARK: From any thread
@@ -93,13 +117,6 @@ final class SQLiteWriter: @unchecked Sendable {
         return true
     }
 
-    /// Somebody begins to wait for what other connections do.
-    func watch() {
-        pthread_mutex_lock(mutex)
-        pthread_cond_signal(condition)
-        pthread_mutex_unlock(mutex)
-    }
-
     /// Does what waits, and ends the thread. Returns when it has ended.
     func stop() async {
         abandon()
@@ -117,11 +134,11 @@ final class SQLiteWriter: @unchecked Sendable {
 
     // MARK: The thread
 
-    private func work() {
+    private func work(_ store: SQLiteStore) {
         version = (try? store.foreignVersion()) ?? 0
         while let operations = next() {
-            if !operations.isEmpty { run(operations) }
-            look()
+            if !operations.isEmpty { run(operations, store) }
+            look(store)
         }
     }
 
@@ -163,7 +180,7 @@ final class SQLiteWriter: @unchecked Sendable {
         pthread_cond_timedwait(condition, mutex, &limit)
     }
 
-    private func look() {
+    private func look(_ store: SQLiteStore) {
         let now = SystemClock.shared.now.nanoseconds
         guard now >= nextPoll, isAnyoneWaiting() else { return }
         nextPoll = now + pollInterval
@@ -174,7 +191,7 @@ final class SQLiteWriter: @unchecked Sendable {
 
     // MARK: Transactions
 
-    private func run(_ waiting: [WriterOperation]) {
+    private func run(_ waiting: [WriterOperation], _ store: SQLiteStore) {
         var operations = waiting
         if waiting.allSatisfy(\.isOptional) {
             operations = waiting.filter { operation in
@@ -212,7 +229,7 @@ final class SQLiteWriter: @unchecked Sendable {
             if operations.count == 1 {
                 operations[0].failed(Self.error(error))
             } else {
-                for operation in operations { runAlone(operation) }
+                for operation in operations { runAlone(operation, store) }
             }
             return
         }
@@ -220,7 +237,7 @@ final class SQLiteWriter: @unchecked Sendable {
     }
 
     /// So that an operation that can't be done does no harm to others.
-    private func runAlone(_ operation: WriterOperation) {
+    private func runAlone(_ operation: WriterOperation, _ store: SQLiteStore) {
         do {
             try store.beginTransaction()
             try operation.run(store)

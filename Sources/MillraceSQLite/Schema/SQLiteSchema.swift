@@ -41,8 +41,8 @@ enum SQLiteSchema {
             """,
             "CREATE INDEX millrace_claims_free ON millrace_claims (grp, not_before, position) WHERE member = 0",
             "CREATE INDEX millrace_claims_lane ON millrace_claims (grp, lane, position) WHERE lane IS NOT NULL",
-            "CREATE TABLE millrace_inbox (consumer TEXT NOT NULL, uuid BLOB NOT NULL, at INTEGER NOT NULL, "
-                + "PRIMARY KEY (consumer, uuid)) WITHOUT ROWID",
+            "CREATE TABLE millrace_inbox (consumer TEXT NOT NULL, message TEXT NOT NULL, at INTEGER NOT NULL, "
+                + "PRIMARY KEY (consumer, message)) WITHOUT ROWID",
             "CREATE INDEX millrace_inbox_at ON millrace_inbox (at)",
         ]
     ]

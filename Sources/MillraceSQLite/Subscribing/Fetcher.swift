@@ -23,6 +23,7 @@ final class Fetcher: WriterOperation, @unchecked Sendable {
     private let core: SQLiteCore
     private let membership: Membership
     private let buffer: DeliveryBuffer
+    private let settler: Settler
     private let state = Lock(State())
     private var haul = Haul()
     private var room = 0
@@ -31,10 +32,11 @@ final class Fetcher: WriterOperation, @unchecked Sendable {
     var onLost: @Sendable (Membership.Standing) -> Void = { _ in }
     var onCorruption: @Sendable (MillraceError) -> Void = { _ in }
 
-    init(_ core: SQLiteCore, _ membership: Membership, _ buffer: DeliveryBuffer) {
+    init(_ core: SQLiteCore, _ membership: Membership, _ buffer: DeliveryBuffer, _ settler: Settler) {
         self.core = core
         self.membership = membership
         self.buffer = buffer
+        self.settler = settler
     }
 
     // MARK: From any thread
@@ -132,9 +134,20 @@ final class Fetcher: WriterOperation, @unchecked Sendable {
             onLost(haul.standing)
             return settle(haul, mayHaveMore: haul.standing == .rejoined)
         }
-        if !haul.returned.isEmpty { _ = buffer.arriveClaimed(haul.returned) }
-        if !haul.fresh.isEmpty { buffer.arrive(haul.fresh) }
+        arrive(haul)
         settle(haul, mayHaveMore: haul.isFull || haul.mustRepeat)
+    }
+
+    private func arrive(_ haul: Haul) {
+        guard membership.isOrdered else {
+            if !haul.returned.isEmpty { _ = buffer.arriveClaimed(haul.returned) }
+            if !haul.fresh.isEmpty { buffer.arrive(haul.fresh) }
+            return
+        }
+        // While these were taken, an earlier message of their key may have been given back: it has to come first.
+        let refused = buffer.arrive(returned: haul.returned, fresh: haul.fresh) { settler.isGivingBack($0.message.key) }
+        guard !refused.isEmpty else { return }
+        settler.giveBack(refused)
     }
 
     override func skipped() { settle(haul, mayHaveMore: haul.isFull) }

@@ -24,8 +24,8 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
         lease = options.lease
         let wake = RoomSignal()
         buffer = DeliveryBuffer(prefetch: options.prefetch, ordered: options.ordered, clock: core.clock) { wake.fire() }
-        fetcher = Fetcher(core, membership, buffer)
         settler = Settler(core, membership)
+        fetcher = Fetcher(core, membership, buffer, settler)
         wake.fetcher = fetcher
         let (observers, buffer) = (core.observers, buffer)
         settler.onLate = { count in
@@ -89,9 +89,7 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
         var expired: [DeliveryBuffer.Entry] = []
         buffer.withdrawExpired(lease: lease, mustRest: { fetcher.restUnlessPulled() }) { entries, behind in
             expired = entries
-            settler.note(
-                entries.map { .givenBack($0.position, attempts: $0.attempt + 1, notBefore: 0) }
-                    + behind.map { .givenBack($0.position, attempts: $0.attempt, notBefore: 0) })
+            settler.noteGivenBack(expired: entries, behind)
         }
         guard !expired.isEmpty else { return }
         settler.send()
@@ -159,9 +157,8 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
         let milliseconds = delay.nanosecondsClamped / 1_000_000 + (delay.nanosecondsClamped % 1_000_000 == 0 ? 0 : 1)
         let due = core.clock.unixMilliseconds.addingReportingOverflow(milliseconds)
         let isKnown = buffer.withdraw(token) { entry, behind in
-            settler.note(
-                [.givenBack(entry.position, attempts: entry.attempt + 1, notBefore: due.overflow ? .max : due.partialValue)]
-                    + behind.map { .givenBack($0.position, attempts: $0.attempt, notBefore: 0) })
+            settler.noteDelayed(entry, until: due.overflow ? .max : due.partialValue)
+            settler.noteGivenBack(behind)
         }
         if isKnown { settler.send() } else { reportIgnored(1) }
     }

@@ -15,11 +15,15 @@ final class Settler: WriterOperation, @unchecked Sendable {
     struct Settlements {
         var done: [Int64] = []
         var changes: [Change] = []
+        /// The keys of messages that are given back: until that is written, a fetch does not know of it.
+        var keys: Set<String?> = []
         var isEmpty: Bool { done.isEmpty && changes.isEmpty }
     }
 
     private struct State {
         var pending = Settlements()
+        /// The keys of what is being written.
+        var takenKeys: Set<String?> = []
         var isQueued = false
         var given = 0
         var written = 0
@@ -62,6 +66,36 @@ final class Settler: WriterOperation, @unchecked Sendable {
             state.pending.changes += changes
             state.given += changes.count
         }
+    }
+
+    /// Notes messages that are for anybody again, at once; `expired` with an attempt more. As ``note(_:)``.
+    func noteGivenBack(expired: [DeliveryBuffer.Entry] = [], _ entries: [DeliveryBuffer.Entry]) {
+        note(
+            expired.map { .givenBack($0.position, attempts: $0.attempt + 1, notBefore: 0) }
+                + entries.map { .givenBack($0.position, attempts: $0.attempt, notBefore: 0) })
+        noteKeys(of: expired + entries)
+    }
+
+    /// Notes a message that is for anybody from a time on. As ``note(_:)``.
+    func noteDelayed(_ entry: DeliveryBuffer.Entry, until time: Int64) {
+        note([.givenBack(entry.position, attempts: entry.attempt + 1, notBefore: time)])
+        noteKeys(of: [entry])
+    }
+
+    private func noteKeys(of entries: [DeliveryBuffer.Entry]) {
+        guard membership.isOrdered else { return }
+        state.withLock { state in for entry in entries { state.pending.keys.insert(entry.message.key) } }
+    }
+
+    /// Gives messages back at once.
+    func giveBack(_ entries: [DeliveryBuffer.Entry]) {
+        noteGivenBack(entries)
+        send()
+    }
+
+    /// Whether messages of a key are being given back, and that is not written yet.
+    func isGivingBack(_ key: String?) -> Bool {
+        state.withLock { $0.pending.keys.contains(key) || $0.takenKeys.contains(key) }
     }
 
     /// Sees to it that what was noted is written soon.
@@ -115,6 +149,7 @@ final class Settler: WriterOperation, @unchecked Sendable {
         state.withLock { state in
             taken.done += state.pending.done
             taken.changes += state.pending.changes
+            state.takenKeys.formUnion(state.pending.keys)
             state.pending = Settlements()
             state.isQueued = false
             takenUpTo = state.given
@@ -161,7 +196,10 @@ final class Settler: WriterOperation, @unchecked Sendable {
         failures = 0
         let hasFreed = membership.isOrdered || !taken.changes.isEmpty
         taken = Settlements()
-        state.withLock { $0.written = takenUpTo }
+        state.withLock { state in
+            state.written = takenUpTo
+            state.takenKeys = []
+        }
         resumeFlushes()
         for topic in buriedIn { core.registry.noteMessages(in: topic) }
         if hasFreed { core.registry.noteFreed(in: membership.group) }
