@@ -74,8 +74,13 @@ let package = Package(
         .testTarget(
             name: "MillraceMemoryTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"],
             swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["Millrace"], path: "Tests/Support", swiftSettings: strict),
+        .executableTarget(
+            name: "sqlite-member", dependencies: ["Millrace", "MillraceSQLite", "MillraceTesting"],
+            path: "Tests/Programs/sqlite-member", swiftSettings: strict),
         .testTarget(
-            name: "MillraceSQLiteTests", dependencies: ["Millrace", "MillraceSQLite", "MillraceTesting", "CSQLite"],
+            name: "MillraceSQLiteTests",
+            dependencies: ["Millrace", "MillraceSQLite", "MillraceTesting", "CSQLite", "TestSupport", "sqlite-member"],
             swiftSettings: strict),
         .executableTarget(
             name: "group-member", dependencies: ["Millrace", "MillraceRedis"], path: "Tests/Programs/group-member",

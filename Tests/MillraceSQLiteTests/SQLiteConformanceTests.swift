@@ -1,6 +1,7 @@
 import Millrace
 import MillraceSQLite
 import MillraceTesting
+import TestSupport
 import Testing
 
 /// The conformance suite, each check on a file of its own.

@@ -1,6 +1,7 @@
 import Millrace
 import MillraceSQLite
 import MillraceTesting
+import TestSupport
 import Testing
 
 /// Messages that are due later: published so, or retried.

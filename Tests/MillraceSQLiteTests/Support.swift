@@ -1,6 +1,7 @@
 import Millrace
 import MillraceSQLite
 import MillraceTesting
+import TestSupport
 
 extension SQLiteTransport {
     /// A transport on a file of a folder, which nobody watches.

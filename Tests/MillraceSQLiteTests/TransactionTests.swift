@@ -1,6 +1,7 @@
 import Millrace
 import MillraceSQLite
 import MillraceTesting
+import TestSupport
 import Testing
 
 /// Publishing and handling in transactions of the application.

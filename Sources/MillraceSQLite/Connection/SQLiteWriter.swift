@@ -24,6 +24,7 @@ final class SQLiteWriter: @unchecked Sendable {
     private var state = State()
     private let options: SQLiteOptions
     private let pollInterval: Int64
+    private lazy var turn = FileTurn.of(options.path)
     private var version: Int64 = 0
     private var nextPoll: Int64 = 0
     private let hasEnded = Signal()
@@ -205,10 +206,12 @@ final class SQLiteWriter: @unchecked Sendable {
             }
             if operations.isEmpty { return }
         }
+        turn.take()
         do {
             try store.beginTransaction()
         } catch {
             store.undoTransaction()
+            turn.pass()
             for operation in operations { operation.failed(Self.error(error)) }
             return
         }
@@ -226,6 +229,7 @@ final class SQLiteWriter: @unchecked Sendable {
             try store.commitTransaction()
         } catch {
             store.undoTransaction()
+            turn.pass()
             if operations.count == 1 {
                 operations[0].failed(Self.error(error))
             } else {
@@ -233,17 +237,21 @@ final class SQLiteWriter: @unchecked Sendable {
             }
             return
         }
+        turn.pass()
         for operation in operations { operation.committed() }
     }
 
     /// So that an operation that can't be done does no harm to others.
     private func runAlone(_ operation: WriterOperation, _ store: SQLiteStore) {
+        turn.take()
         do {
             try store.beginTransaction()
             try operation.run(store)
             try store.commitTransaction()
+            turn.pass()
         } catch {
             store.undoTransaction()
+            turn.pass()
             return operation.failed(Self.error(error))
         }
         operation.committed()
