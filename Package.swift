@@ -52,7 +52,7 @@ let package = Package(
 
         // Programs.
         .executableTarget(
-            name: "quickstart", dependencies: ["Millrace", "MillraceMemory"],
+            name: "quickstart", dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite"],
             path: "Sources/Examples/quickstart", swiftSettings: strict),
         .executableTarget(
             name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
@@ -65,8 +65,8 @@ let package = Package(
         .target(
             name: "DocumentationExamples",
             dependencies: [
-                "Millrace", "MillraceMemory", "MillraceRedis", "MillraceCompression", "MillraceHTTP", "MillraceOTLP",
-                "MillraceTesting",
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceCompression", "MillraceHTTP",
+                "MillraceOTLP", "MillraceTesting", "CSQLite",
             ],
             path: "Sources/Examples/documentation", swiftSettings: strict),
         .testTarget(
@@ -80,7 +80,9 @@ let package = Package(
             path: "Tests/Programs/sqlite-member", swiftSettings: strict),
         .testTarget(
             name: "MillraceSQLiteTests",
-            dependencies: ["Millrace", "MillraceSQLite", "MillraceTesting", "CSQLite", "TestSupport", "sqlite-member"],
+            dependencies: [
+                "Millrace", "MillraceSQLite", "MillraceTesting", "CSQLite", "TestSupport", "sqlite-member", "quickstart",
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "group-member", dependencies: ["Millrace", "MillraceRedis"], path: "Tests/Programs/group-member",

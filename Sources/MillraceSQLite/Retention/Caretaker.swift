@@ -5,6 +5,8 @@ final class Caretaker: WriterOperation, @unchecked Sendable {
     // Safe to share: `state` has its lock; the rest is used on the writer's thread alone.
     private struct State {
         var isQueued = false
+        /// Somebody has asked since the last look.
+        var mustLookAgain = false
         var isClosed = false
         var tick: ScheduledTimer?
         var alarm: (due: Int64, timer: ScheduledTimer)?
@@ -49,9 +51,10 @@ final class Caretaker: WriterOperation, @unchecked Sendable {
 
     private func ask() {
         let mustSubmit = state.withLock { state in
-            guard !state.isClosed, !state.isQueued else { return false }
-            state.isQueued = true
-            return true
+            guard !state.isClosed else { return false }
+            defer { state.isQueued = true }
+            if state.isQueued { state.mustLookAgain = true }
+            return !state.isQueued
         }
         if mustSubmit { core.writer.submit(self) }
     }
@@ -60,7 +63,8 @@ final class Caretaker: WriterOperation, @unchecked Sendable {
     func wake(at due: Int64) {
         let mustArm = state.withLock { state in !state.isClosed && state.alarm.map { due < $0.due } ?? true }
         guard mustArm else { return }
-        let delay = Duration.milliseconds(max(1, due - core.clock.unixMilliseconds))
+        let delay = Duration.milliseconds(due - core.clock.unixMilliseconds)
+        guard delay > .zero else { return ask() }
         let timer = core.clock.schedule(after: delay) { [weak self] in
             self?.state.withLock { $0.alarm = nil }
             self?.ask()
@@ -86,6 +90,7 @@ final class Caretaker: WriterOperation, @unchecked Sendable {
     override var isOptional: Bool { true }
 
     override func hasWork(_ store: SQLiteStore) throws -> Bool {
+        _ = begin()
         let now = core.clock.unixMilliseconds
         nextDue = try store.scheduled.nextDue()
         if let nextDue, nextDue <= now { return true }
@@ -93,6 +98,11 @@ final class Caretaker: WriterOperation, @unchecked Sendable {
         if try !dead(in: store, at: now).isEmpty { return true }
         if try !RetentionStep.all(core.options.retention, in: store, at: now).isEmpty { return true }
         return try hasManyFreePages(store)
+    }
+
+    override func begin() -> Bool {
+        state.withLock { $0.mustLookAgain = false }
+        return true
     }
 
     private func hasManyFreePages(_ store: SQLiteStore) throws -> Bool {
@@ -155,8 +165,11 @@ final class Caretaker: WriterOperation, @unchecked Sendable {
     override func failed(_ error: MillraceError) { end(mustRepeat: false) }
 
     private func end(mustRepeat: Bool) {
-        state.withLock { $0.isQueued = false }
+        let mustLookAgain = state.withLock { state in
+            state.isQueued = false
+            return state.mustLookAgain
+        }
         if let nextDue { wake(at: nextDue) }
-        if mustRepeat { ask() }
+        if mustRepeat || mustLookAgain { ask() }
     }
 }

@@ -15,7 +15,7 @@ struct RetentionStep: Sendable {
     static func all(_ retention: SQLiteRetention, in store: SQLiteStore, at now: Int64) throws -> [RetentionStep] {
         guard retention.isNeeded else { return [] }
         var steps: [RetentionStep] = []
-        var oldest: (at: Int64, step: RetentionStep)?
+        var oldest: (at: Int64, topic: RetentionTable.Topic, ceiling: Int64, acknowledged: Int64?)?
         for topic in try store.retention.allTopics() {
             guard let first = try store.retention.first(of: topic.id) else { continue }
             let acknowledged = try store.retention.acknowledged(of: topic.id)
@@ -36,11 +36,18 @@ struct RetentionStep: Sendable {
                 if first.at < before, ceiling >= first.position { steps.append(step(upTo: ceiling, before: before)) }
             }
             if ceiling >= first.position, oldest.map({ first.at < $0.at }) ?? true {
-                oldest = (first.at, step(upTo: min(ceiling, first.position + Int64(limit))))
+                oldest = (first.at, topic, ceiling, acknowledged)
             }
         }
-        if let bytes = retention.maximumBytes, let oldest, try store.retention.usedBytes() > Int64(bytes) {
-            steps.append(oldest.step)
+        if let bytes = retention.maximumBytes, let oldest {
+            let excess = try store.retention.usedBytes() - Int64(bytes)
+            if excess > 0 {
+                let upTo = try store.retention.position(freeing: excess, of: oldest.topic.id, limit: limit)
+                steps.append(
+                    RetentionStep(
+                        topic: oldest.topic.id, name: oldest.topic.name, upTo: min(oldest.ceiling, upTo), before: .max,
+                        acknowledged: oldest.acknowledged))
+            }
         }
         return steps
     }

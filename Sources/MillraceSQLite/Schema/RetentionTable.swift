@@ -13,6 +13,7 @@ final class RetentionTable {
     private let topics: SQLiteStatement
     private let lowMark: SQLiteStatement
     private let first: SQLiteStatement
+    private let sizes: SQLiteStatement
     private let delete: SQLiteStatement
     private let skip: SQLiteStatement
     private let dropClaims: SQLiteStatement
@@ -28,6 +29,11 @@ final class RetentionTable {
             FROM millrace_groups g WHERE g.topic = ?1
             """)
         first = connection.statement("SELECT id, at FROM millrace_messages WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT 1")
+        sizes = connection.statement(
+            """
+            SELECT id, length(payload) + coalesce(length(metadata), 0) + coalesce(length(key), 0)
+            FROM millrace_messages WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3
+            """)
         delete = connection.statement(
             """
             DELETE FROM millrace_messages WHERE id IN
@@ -60,6 +66,24 @@ final class RetentionTable {
         try first.bind(1, RowID.make(topic, 0))
         try first.bind(2, RowID.make(topic + 1, 0))
         return try first.first { (RowID.position($0.integer(0)), $0.integer(1)) }
+    }
+
+    /// Up to which position the first messages of a topic have to go so that about so many bytes become free, `limit` of them at
+    /// most; 0 when there are none.
+    func position(freeing bytes: Int64, of topic: Int64, limit: Int) throws -> Int64 {
+        // About what a row costs besides its contents.
+        let overhead: Int64 = 40
+        try sizes.bind(1, RowID.make(topic, 0))
+        try sizes.bind(2, RowID.make(topic + 1, 0))
+        try sizes.bind(3, Int64(limit))
+        defer { sizes.reset() }
+        var freed: Int64 = 0
+        var position: Int64 = 0
+        while freed < bytes, try sizes.step() {
+            position = RowID.position(sizes.integer(0))
+            freed += sizes.integer(1) + overhead
+        }
+        return position
     }
 
     /// Deletes messages of a topic up to a position that are older than a time, up to `limit`. Returns how many.
