@@ -187,6 +187,20 @@ public final class SQLiteTransport: Transport {
         return member
     }
 
+    /// Forgets a group with what it has not acknowledged; its subscriptions are lost. For groups that nobody will read again, and
+    /// for which retention would wait. Returns false when there is none of that name. Throws a `MillraceError`.
+    @discardableResult
+    public func removeGroup(_ group: String, of topic: String) async throws -> Bool {
+        try Naming.checkTopic(topic)
+        try checkOpen()
+        return try await core.perform { store in
+            guard let id = try store.groups.find(group, of: store.topics.id(of: topic)) else { return false }
+            try store.claims.deleteAll(of: id)
+            try store.groups.delete(id)
+            return true
+        }
+    }
+
     // MARK: End
 
     /// Closes all subscriptions, writes what is on its way, and closes the file; what was taken and not settled goes back to its

@@ -5,6 +5,7 @@ final class GroupTable {
     private let find: SQLiteStatement
     private let insert: SQLiteStatement
     private let delete: SQLiteStatement
+    private let deleteMembers: SQLiteStatement
     private let readCursor: SQLiteStatement
     private let writeCursor: SQLiteStatement
     private let insertMember: SQLiteStatement
@@ -19,6 +20,7 @@ final class GroupTable {
         find = connection.statement("SELECT id FROM millrace_groups WHERE topic = ?1 AND name = ?2")
         insert = connection.statement("INSERT INTO millrace_groups (topic, name, cursor) VALUES (?1, ?2, ?3) RETURNING id")
         delete = connection.statement("DELETE FROM millrace_groups WHERE id = ?1")
+        deleteMembers = connection.statement("DELETE FROM millrace_members WHERE grp = ?1")
         readCursor = connection.statement("SELECT cursor FROM millrace_groups WHERE id = ?1")
         writeCursor = connection.statement("UPDATE millrace_groups SET cursor = ?2 WHERE id = ?1")
         insertMember = connection.statement("INSERT OR REPLACE INTO millrace_members (id, grp, alive_until) VALUES (?1, ?2, ?3)")
@@ -31,9 +33,7 @@ final class GroupTable {
     /// The group of a name, which begins behind `cursor` if it is new. Without a name it is always new.
     func group(_ name: String?, of topic: Int64, startingAfter cursor: () throws -> Int64) throws -> Int64 {
         if let name {
-            try find.bind(1, topic)
-            try find.bind(2, name)
-            if let id = try find.first({ $0.integer(0) }) { return id }
+            if let id = try find(name, of: topic) { return id }
             try insert.bind(2, name)
         } else {
             try insert.bindNull(2)
@@ -41,6 +41,13 @@ final class GroupTable {
         try insert.bind(1, topic)
         try insert.bind(3, try cursor())
         return try insert.first { $0.integer(0) } ?? 0
+    }
+
+    /// The group of a name; nil when there is none.
+    func find(_ name: String, of topic: Int64) throws -> Int64? {
+        try find.bind(1, topic)
+        try find.bind(2, name)
+        return try find.first { $0.integer(0) }
     }
 
     /// Up to which position messages have been handed out; nil when there is no such group.
@@ -55,9 +62,12 @@ final class GroupTable {
         try writeCursor.run()
     }
 
+    /// Forgets a group and its members.
     func delete(_ group: Int64) throws {
-        try delete.bind(1, group)
-        try delete.run()
+        for statement in [delete, deleteMembers] {
+            try statement.bind(1, group)
+            try statement.run()
+        }
     }
 
     /// Whether a group outlives its members; nil when there is no such group.

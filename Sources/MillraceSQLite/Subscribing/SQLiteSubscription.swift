@@ -13,8 +13,8 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
     private let settler: Settler
     private let hasClosed = Lock(false)
     private let isClosed = Signal()
-    private let timers = Lock<[ScheduledTimer?]>([nil, nil])
-    private let currentLag = Lock<Int?>(nil)
+    private let timers = Lock<[ScheduledTimer?]>([nil, nil, nil])
+    private let probe: LagProbe
 
     init(_ core: SQLiteCore, topic: String, _ options: SubscriptionOptions, _ membership: Membership) {
         self.core = core
@@ -26,6 +26,7 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
         buffer = DeliveryBuffer(prefetch: options.prefetch, ordered: options.ordered, clock: core.clock) { wake.fire() }
         settler = Settler(core, membership)
         fetcher = Fetcher(core, membership, buffer, settler)
+        probe = LagProbe(membership)
         wake.fetcher = fetcher
         let (observers, buffer) = (core.observers, buffer)
         settler.onLate = { count in
@@ -51,6 +52,8 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
         fetcher.look()
         every(.milliseconds(membership.lease) / 3, timer: 0) { $0.renewMembership() }
         every(lease / 4, timer: 1) { $0.endExpired() }
+        core.writer.submit(probe)
+        every(core.options.careInterval, timer: 2) { subscription in subscription.core.writer.submit(subscription.probe) }
     }
 
     private func every(_ interval: Duration, timer: Int, _ action: @escaping @Sendable (SQLiteSubscription) -> Void) {
@@ -71,15 +74,11 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
     private func renewMembership() {
         let (core, membership) = (core, membership)
         let operation = SimpleOperation { store in
-            (
-                try membership.renew(in: store, at: core.clock.unixMilliseconds),
-                try store.lag(of: membership)
-            )
+            try membership.renew(in: store, at: core.clock.unixMilliseconds)
         } done: { [weak self] result in
             // A renewal that fails is tried again in time.
-            guard let self, let (standing, lag) = try? result.get() else { return }
-            currentLag.withLock { $0 = lag }
-            if standing != .alive { wasLost(standing) }
+            guard let self, let standing = try? result.get(), standing != .alive else { return }
+            wasLost(standing)
         }
         core.writer.submit(operation, within: .milliseconds(20))
     }
@@ -106,7 +105,7 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
             buffer.lose(
                 MillraceError(
                     .connectionFailed,
-                    "the copy of topic '\(topic)' for this subscription is gone: nothing was heard of it for its lease of \(lease)",
+                    "topic '\(topic)': the subscription's group is gone: it was removed, or nothing was heard of it for its lease",
                     isRetriable: true))
         }
         if count > 0 {
@@ -127,8 +126,8 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
     func pause() { buffer.pause() }
     func resume() { buffer.resume() }
 
-    /// What nobody in the group has, as of the last renewal of its lease, and what waits here.
-    var lag: Int? { currentLag.withLock { $0 }.map { $0 + buffer.waitingCount } }
+    /// What nobody in the group has, as of a moment ago, and what waits here.
+    var lag: Int? { probe.lag.map { $0 + buffer.waitingCount } }
 
     // MARK: Settle
 
@@ -227,13 +226,5 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
             try store.claims.deleteAll(of: membership.group)
             try store.groups.delete(membership.group)
         }
-    }
-}
-
-extension SQLiteStore {
-    /// How many messages of a group nobody has; nil when there is no such group.
-    func lag(of member: Membership) throws -> Int? {
-        guard let cursor = try groups.cursor(of: member.group) else { return nil }
-        return max(0, Int(try topics.last(of: member.topic) - cursor)) + (try claims.freeCount(of: member.group))
     }
 }

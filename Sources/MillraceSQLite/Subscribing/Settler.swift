@@ -39,6 +39,8 @@ final class Settler: WriterOperation, @unchecked Sendable {
     private let state = Lock(State())
     private var taken = Settlements()
     private var takenUpTo = 0
+    /// Whether it is in the transaction at hand; it may have been submitted more than once.
+    private var isBegun = false
     private var late = 0
     private var buriedIn: Set<Int64> = []
     private var failures = 0
@@ -154,7 +156,9 @@ final class Settler: WriterOperation, @unchecked Sendable {
             state.isQueued = false
             takenUpTo = state.given
         }
-        return !taken.isEmpty
+        guard !isBegun else { return false }
+        isBegun = !taken.isEmpty
+        return isBegun
     }
 
     override func run(_ store: SQLiteStore) throws {
@@ -196,6 +200,7 @@ final class Settler: WriterOperation, @unchecked Sendable {
         failures = 0
         let hasFreed = membership.isOrdered || !taken.changes.isEmpty
         taken = Settlements()
+        isBegun = false
         state.withLock { state in
             state.written = takenUpTo
             state.takenKeys = []
@@ -212,10 +217,11 @@ final class Settler: WriterOperation, @unchecked Sendable {
     }
 
     override func failed(_ error: MillraceError) {
+        isBegun = false
         resumeFlushes(throwing: error)
         if failures == 0 { core.observers.report(.error, .disconnected(transport: "sqlite", error: error)) }
         failures += 1
-        // The members stays alive and so keeps its messages: this has to be done, or they would never come back.
+        // The member stays alive and so keeps its messages: this has to be done, or they would never come back.
         core.clock.schedule(after: .milliseconds(min(5_000, 20 << min(failures, 8)))) { [weak self] in
             guard let self else { return }
             state.withLock { $0.isQueued = true }
