@@ -93,9 +93,11 @@ import Testing
         // As a process leaves it that was killed.
         try database.execute(
             """
+            BEGIN IMMEDIATE;
             INSERT INTO millrace_groups (id, topic, name, cursor) VALUES (77, 1, NULL, 1);
             INSERT INTO millrace_members VALUES (7, 77, 1000);
             INSERT INTO millrace_claims VALUES (77, 1, 7, 0, 1, NULL);
+            COMMIT;
             """)
         try await waitUntil { try database.number("SELECT count(*) FROM millrace_groups WHERE id = 77") == 0 }
         #expect(try database.number("SELECT count(*) FROM millrace_claims") == 0)

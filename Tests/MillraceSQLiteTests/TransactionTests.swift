@@ -104,7 +104,10 @@ import Testing
         try await broker.publish(message, to: "anything")
         #expect(try database.number("SELECT count(*) FROM millrace_inbox") == 1)
         clock.advance(by: .seconds(700))
-        try await waitUntil { try database.number("SELECT count(*) FROM millrace_inbox") == 0 }
+        try await waitUntil {
+            clock.advance(by: .seconds(30))
+            return try database.number("SELECT count(*) FROM millrace_inbox") == 0
+        }
         await broker.close()
     }
 }

@@ -36,15 +36,18 @@ package final class ChildProcess: Sendable {
     /// The shell's status, once it has ended.
     private let status = Lock<Int32?>(nil)
 
-    /// Starts a program of this package, which is built beside the tests.
-    package convenience init(program: String, _ arguments: [String], log: String) throws {
+    /// Starts a program of this package, which is built beside the tests, with variables of the environment.
+    package convenience init(
+        program: String, _ arguments: [String], environment: [String: String] = [:], log: String
+    ) throws {
         let folder = Bundle.main.bundleURL.deletingLastPathComponent()
         let candidates = [folder.appending(path: program), Bundle.main.bundleURL.appending(path: program)]
         guard let found = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0.path) }) else {
             throw MillraceError(
                 .invalidState, "there is no program '\(program)' in \(candidates.map(\.path))", isRetriable: false)
         }
-        try self.init([found.path] + arguments, log: log)
+        let variables = environment.map { "\($0.key)=\($0.value)" }
+        try self.init(["env"] + variables + [found.path] + arguments, log: log)
     }
 
     /// The complete lines of its output so far.
