@@ -93,6 +93,28 @@ import Testing
         await broker.close()
     }
 
+    /// A part that fails leaves the rest of its transaction as it is.
+    @Test func failedPartIsUndoneByItself() async throws {
+        let folder = try TemporaryFolder()
+        let broker = try await SQLiteTransport.open(folder)
+        let database = try RawDatabase(folder.file("messages.db"))
+        try database.execute("CREATE TABLE ledger (entry TEXT)")
+        let message = Message(text: "x")
+        struct Stop: Error {}
+        try SQLiteTransaction.immediate(on: database.handle) { transaction in
+            try database.execute("INSERT INTO ledger VALUES ('the rest')")
+            #expect(throws: Stop.self) {
+                try transaction.once(message, for: "ledger") {
+                    try database.execute("INSERT INTO ledger VALUES ('undone')")
+                    throw Stop()
+                }
+            }
+        }
+        #expect(try database.texts("SELECT entry FROM ledger") == ["the rest"])
+        #expect(try database.number("SELECT count(*) FROM millrace_inbox") == 0)
+        await broker.close()
+    }
+
     @Test func inboxForgetsInTime() async throws {
         let folder = try TemporaryFolder()
         let clock = ManualClock(startUnixMilliseconds: SystemClock.shared.unixMilliseconds)
