@@ -9,6 +9,7 @@ final class GroupTable {
     private let readCursor: SQLiteStatement
     private let writeCursor: SQLiteStatement
     private let insertMember: SQLiteStatement
+    private let findMember: SQLiteStatement
     private let renewMember: SQLiteStatement
     private let deleteMember: SQLiteStatement
     private let dead: SQLiteStatement
@@ -24,6 +25,7 @@ final class GroupTable {
         readCursor = connection.statement("SELECT cursor FROM millrace_groups WHERE id = ?1")
         writeCursor = connection.statement("UPDATE millrace_groups SET cursor = ?2 WHERE id = ?1")
         insertMember = connection.statement("INSERT OR REPLACE INTO millrace_members (id, grp, alive_until) VALUES (?1, ?2, ?3)")
+        findMember = connection.statement("SELECT 1 FROM millrace_members WHERE id = ?1")
         renewMember = connection.statement("UPDATE millrace_members SET alive_until = ?2 WHERE id = ?1")
         deleteMember = connection.statement("DELETE FROM millrace_members WHERE id = ?1")
         dead = connection.statement("SELECT id, grp FROM millrace_members WHERE alive_until < ?1")
@@ -83,6 +85,11 @@ final class GroupTable {
         try insertMember.bind(2, group)
         try insertMember.bind(3, time)
         try insertMember.run()
+    }
+
+    func isMember(_ member: Int64) throws -> Bool {
+        try findMember.bind(1, member)
+        return try findMember.first { _ in true } ?? false
     }
 
     /// Whether the member was still there.

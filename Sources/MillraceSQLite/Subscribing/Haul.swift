@@ -17,7 +17,7 @@ struct Haul {
     /// Takes up to `room` messages for a member, within a transaction.
     static func take(_ room: Int, for member: Membership, from store: SQLiteStore, at now: Int64) throws -> Haul {
         var haul = Haul()
-        haul.standing = try member.renew(in: store, at: now)
+        haul.standing = try member.check(in: store, at: now)
         guard haul.standing == .alive else { return haul }
         let passedOver = try haul.takeFree(room, for: member, from: store, at: now)
         try haul.takeNew(room - haul.returned.count, for: member, from: store, passedOver: passedOver)

@@ -33,7 +33,17 @@ struct Membership: Sendable {
 
     /// Starts the member's lease anew.
     func renew(in store: SQLiteStore, at now: Int64) throws -> Standing {
-        if try store.groups.renew(member, until: now.addingReportingOverflow(lease).partialValue) { return .alive }
+        if try store.groups.renew(member, until: now + lease) { return .alive }
+        return try rejoin(in: store, at: now)
+    }
+
+    /// Makes sure that it is a member. Writes nothing when it is: other processes would look what has changed.
+    func check(in store: SQLiteStore, at now: Int64) throws -> Standing {
+        if try store.groups.isMember(member) { return .alive }
+        return try rejoin(in: store, at: now)
+    }
+
+    private func rejoin(in store: SQLiteStore, at now: Int64) throws -> Standing {
         guard try store.groups.cursor(of: group) != nil else { return .gone }
         // What it has taken since may be in its hands; others have the rest.
         try store.claims.leave(member, of: group, attempts: 1)
