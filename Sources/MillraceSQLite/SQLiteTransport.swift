@@ -142,8 +142,7 @@ public final class SQLiteTransport: Transport {
         }
     }
 
-    /// Opens a subscription. See `Subscriber`. All members of a group should have the same ordering: a member that keeps the order
-    /// of keys knows nothing of what one that does not has in its hands.
+    /// Opens a subscription. See `Subscriber`. When one member of a group asks for order by key, all keep it from then on.
     public func subscribe(to topic: String, _ options: SubscriptionOptions = .init()) async throws -> any Subscription {
         try Naming.checkTopic(topic)
         try options.validate()
@@ -182,9 +181,10 @@ public final class SQLiteTransport: Transport {
             case .time: try found ?? store.topics.last(of: id)
             }
         }
-        let member = Membership(topic: id, group: group, member: .random(in: 1 ... .max), options)
-        try store.groups.join(member.member, group, until: now + member.lease)
-        return member
+        let (number, lease) = (Int64.random(in: 1 ... .max), Membership.lease(for: options))
+        try store.groups.join(number, group, until: now + lease, isOrdered: options.ordered == .byKey)
+        return Membership(
+            topic: id, group: group, member: number, isOrdered: try store.groups.isOrdered(group), lease: lease)
     }
 
     /// Forgets a group with what it has not acknowledged; its subscriptions are lost. For groups that nobody will read again, and

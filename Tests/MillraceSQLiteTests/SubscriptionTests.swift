@@ -52,6 +52,31 @@ import Testing
         #expect(try database.number("SELECT count(*) FROM millrace_members") == 0)
     }
 
+    /// A member that does not ask for order keeps it all the same when another one does.
+    @Test func oneMemberThatWantsOrderIsEnough() async throws {
+        let folder = try TemporaryFolder()
+        let broker = try await SQLiteTransport.open(folder)
+        let holder = try await broker.subscribe(to: "t", SubscriptionOptions(group: "g", prefetch: 1, ordered: .byKey))
+        try await broker.publish(Message(text: "held", key: "h"), to: "t")
+        _ = try await holder.take(1)
+        let reader = try await broker.subscribe(to: "t", SubscriptionOptions(group: "g"))
+        let messages = [("a0", "a"), ("a1", "a"), ("h1", "h"), ("b0", "b"), ("a2", "a")].map { Message(text: $0.0, key: $0.1) }
+        try await broker.publish(messages, to: "t")
+        let first = try await reader.take(2)
+        #expect(first.map(\.text) == ["a0", "b0"])
+        #expect(try await reader.isEmpty())
+        reader.acknowledge(first.map(\.token))
+        let second = try await reader.take(1)
+        #expect(second.map(\.text) == ["a1"])
+        #expect(try await reader.isEmpty())
+        reader.settle(second[0].token, .retry(after: .milliseconds(1)))
+        let again = try await reader.take(1)
+        #expect(again.map(\.text) == ["a1"])
+        reader.acknowledge(again.map(\.token))
+        #expect(try await reader.take(1).map(\.text) == ["a2"])
+        await broker.close()
+    }
+
     @Test func lagCountsWhatWaits() async throws {
         let folder = try TemporaryFolder()
         let clock = ManualClock()

@@ -7,6 +7,8 @@ final class GroupTable {
     private let delete: SQLiteStatement
     private let deleteMembers: SQLiteStatement
     private let readCursor: SQLiteStatement
+    private let readOrder: SQLiteStatement
+    private let writeOrder: SQLiteStatement
     private let writeCursor: SQLiteStatement
     private let insertMember: SQLiteStatement
     private let findMember: SQLiteStatement
@@ -23,6 +25,13 @@ final class GroupTable {
         delete = connection.statement("DELETE FROM millrace_groups WHERE id = ?1")
         deleteMembers = connection.statement("DELETE FROM millrace_members WHERE grp = ?1")
         readCursor = connection.statement("SELECT cursor FROM millrace_groups WHERE id = ?1")
+        readOrder = connection.statement("SELECT ordered FROM millrace_groups WHERE id = ?1")
+        // The first of its members decides, and after that any that wants order.
+        writeOrder = connection.statement(
+            """
+            UPDATE millrace_groups SET ordered =
+            CASE WHEN EXISTS (SELECT 1 FROM millrace_members WHERE grp = ?1) THEN max(ordered, ?2) ELSE ?2 END WHERE id = ?1
+            """)
         writeCursor = connection.statement("UPDATE millrace_groups SET cursor = ?2 WHERE id = ?1")
         insertMember = connection.statement("INSERT OR REPLACE INTO millrace_members (id, grp, alive_until) VALUES (?1, ?2, ?3)")
         findMember = connection.statement("SELECT 1 FROM millrace_members WHERE id = ?1")
@@ -58,6 +67,12 @@ final class GroupTable {
         return try readCursor.first { $0.integer(0) }
     }
 
+    /// Whether some member wants the order of keys to be kept: then all keep it.
+    func isOrdered(_ group: Int64) throws -> Bool {
+        try readOrder.bind(1, group)
+        return try readOrder.first { $0.integer(0) != 0 } ?? false
+    }
+
     func setCursor(of group: Int64, to position: Int64) throws {
         try writeCursor.bind(1, group)
         try writeCursor.bind(2, position)
@@ -80,7 +95,10 @@ final class GroupTable {
 
     // MARK: Members
 
-    func join(_ member: Int64, _ group: Int64, until time: Int64) throws {
+    func join(_ member: Int64, _ group: Int64, until time: Int64, isOrdered: Bool) throws {
+        try writeOrder.bind(1, group)
+        try writeOrder.bind(2, isOrdered ? 1 : 0)
+        try writeOrder.run()
         try insertMember.bind(1, member)
         try insertMember.bind(2, group)
         try insertMember.bind(3, time)

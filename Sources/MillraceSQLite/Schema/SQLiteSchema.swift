@@ -26,7 +26,7 @@ enum SQLiteSchema {
             """
             CREATE TABLE millrace_groups (
                 id INTEGER PRIMARY KEY AUTOINCREMENT, topic INTEGER NOT NULL, name TEXT, cursor INTEGER NOT NULL,
-                UNIQUE (topic, name))
+                ordered INTEGER NOT NULL DEFAULT 0, UNIQUE (topic, name))
             """,
             """
             CREATE TABLE millrace_members (

@@ -134,6 +134,7 @@ final class Fetcher: WriterOperation, @unchecked Sendable {
             onLost(haul.standing)
             return settle(haul, mayHaveMore: haul.standing == .rejoined)
         }
+        settler.keepsOrder = haul.keepsOrder
         arrive(haul)
         settle(haul, mayHaveMore: haul.isFull || haul.mustRepeat)
     }

@@ -13,12 +13,17 @@ struct Haul {
     /// When a message that waits for its time will be due, in milliseconds since 1970.
     var nextDue: Int64?
     var standing = Membership.Standing.alive
+    /// Whether the group keeps the order of keys.
+    var keepsOrder = false
+    /// From which positions on lanes are known to be held, so that their many messages are not asked about one by one.
+    private var heldLanes: [Int64: Int64] = [:]
 
     /// Takes up to `room` messages for a member, within a transaction.
     static func take(_ room: Int, for member: Membership, from store: SQLiteStore, at now: Int64) throws -> Haul {
         var haul = Haul()
         haul.standing = try member.check(in: store, at: now)
         guard haul.standing == .alive else { return haul }
+        haul.keepsOrder = try store.groups.isOrdered(member.group)
         let passedOver = try haul.takeFree(room, for: member, from: store, at: now)
         try haul.takeNew(room - haul.returned.count, for: member, from: store, passedOver: passedOver)
         haul.isFull = haul.returned.count + haul.fresh.count >= room
@@ -30,17 +35,17 @@ struct Haul {
     private mutating func takeFree(
         _ room: Int, for member: Membership, from store: SQLiteStore, at now: Int64
     ) throws -> Int {
-        let limit = member.isOrdered ? Fetcher.maximumPassedOver : room
+        let limit = keepsOrder ? Fetcher.maximumPassedOver : room
         var left = 0
         for free in try store.claims.free(limit, of: member.group, at: now) {
             guard returned.count < room else { break }
             var lane = free.lane
             var message: Message?
-            if member.isOrdered, lane == nil {
+            if keepsOrder, lane == nil {
                 message = try store.messages.message(at: free.position, of: member.topic)
                 lane = LaneNumber.of(message?.key)
             }
-            if member.isOrdered, let lane, try isHeld(lane, before: free.position, for: member, in: store) {
+            if keepsOrder, let lane, try isHeld(lane, before: free.position, for: member, in: store) {
                 left += 1
                 continue
             }
@@ -50,7 +55,7 @@ struct Haul {
                 try store.claims.delete(free.position, of: member.group)
                 continue
             }
-            try store.claims.take(free.position, of: member.group, for: member.member, lane: member.isOrdered ? lane : nil)
+            try store.claims.take(free.position, of: member.group, for: member.member, lane: keepsOrder ? lane : nil)
             returned.append(Self.entry(message, free.position, attempt: free.attempts))
         }
         // What was left may have waited for what was taken.
@@ -70,7 +75,7 @@ struct Haul {
             try store.messages.read(room - fresh.count, after: cursor, of: member.topic) { position, message in
                 isAtEnd = false
                 cursor = position
-                guard member.isOrdered else {
+                guard keepsOrder else {
                     try store.claims.insert(position, of: member.group, for: member.member, lane: nil)
                     return fresh.append(Self.entry(message, position, attempt: 1))
                 }
@@ -87,8 +92,15 @@ struct Haul {
         if cursor != start { try store.groups.setCursor(of: member.group, to: cursor) }
     }
 
-    private func isHeld(_ lane: Int64, before position: Int64, for member: Membership, in store: SQLiteStore) throws -> Bool {
-        try store.claims.isHeld(lane, before: position, of: member.group, besides: member.member)
+    /// A member whose buffer does not keep the order has one message of a key at a time.
+    private mutating func isHeld(
+        _ lane: Int64, before position: Int64, for member: Membership, in store: SQLiteStore
+    ) throws -> Bool {
+        if let start = heldLanes[lane], position >= start { return true }
+        let exempt = member.isOrdered ? member.member : -1
+        let isHeld = try store.claims.isHeld(lane, before: position, of: member.group, besides: exempt)
+        if isHeld { heldLanes[lane] = position }
+        return isHeld
     }
 
     private static func entry(_ message: Message, _ position: Int64, attempt: Int64) -> DeliveryBuffer.Entry {

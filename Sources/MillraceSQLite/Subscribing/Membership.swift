@@ -14,17 +14,10 @@ struct Membership: Sendable {
     let topic: Int64
     let group: Int64
     let member: Int64
+    /// Whether its buffer hands out one message of a key at a time.
     let isOrdered: Bool
     /// How long it counts as alive after it was heard of, in milliseconds.
     let lease: Int64
-
-    init(topic: Int64, group: Int64, member: Int64, _ options: SubscriptionOptions) {
-        self.topic = topic
-        self.group = group
-        self.member = member
-        isOrdered = options.ordered == .byKey
-        lease = Self.lease(for: options)
-    }
 
     /// Leases of less than a second would keep the disk busy.
     static func lease(for options: SubscriptionOptions) -> Int64 {
@@ -47,7 +40,7 @@ struct Membership: Sendable {
         guard try store.groups.cursor(of: group) != nil else { return .gone }
         // What it has taken since may be in its hands; others have the rest.
         try store.claims.leave(member, of: group, attempts: 1)
-        try store.groups.join(member, group, until: now + lease)
+        try store.groups.join(member, group, until: now + lease, isOrdered: isOrdered)
         return .rejoined
     }
 }

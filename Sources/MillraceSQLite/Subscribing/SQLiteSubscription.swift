@@ -23,7 +23,9 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
         group = options.group
         lease = options.lease
         let wake = RoomSignal()
-        buffer = DeliveryBuffer(prefetch: options.prefetch, ordered: options.ordered, clock: core.clock) { wake.fire() }
+        // What other members ask for holds for this one as well.
+        let ordered = membership.isOrdered ? Ordering.byKey : options.ordered
+        buffer = DeliveryBuffer(prefetch: options.prefetch, ordered: ordered, clock: core.clock) { wake.fire() }
         settler = Settler(core, membership)
         fetcher = Fetcher(core, membership, buffer, settler)
         probe = LagProbe(membership)

@@ -44,6 +44,8 @@ final class Settler: WriterOperation, @unchecked Sendable {
     private var late = 0
     private var buriedIn: Set<Int64> = []
     private var failures = 0
+    /// Whether what is done may let others of its key go on. On the writer's thread.
+    var keepsOrder = false
     /// Called with the number of settlements that came when the messages were somebody else's already. Set before the start.
     var onLate: @Sendable (Int) -> Void = { _ in }
 
@@ -198,7 +200,7 @@ final class Settler: WriterOperation, @unchecked Sendable {
 
     override func committed() {
         failures = 0
-        let hasFreed = membership.isOrdered || !taken.changes.isEmpty
+        let hasFreed = keepsOrder || !taken.changes.isEmpty
         taken = Settlements()
         isBegun = false
         state.withLock { state in
