@@ -16,6 +16,7 @@ let package = Package(
     products: [
         .library(name: "Millrace", targets: ["Millrace"]),
         .library(name: "MillraceMemory", targets: ["MillraceMemory"]),
+        .library(name: "MillraceSQLite", targets: ["MillraceSQLite"]),
         .library(name: "MillraceRedis", targets: ["MillraceRedis"]),
         .library(name: "MillraceKafka", targets: ["MillraceKafka"]),
         .library(name: "MillraceCompression", targets: ["MillraceCompression"]),
@@ -39,11 +40,15 @@ let package = Package(
             providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
         .systemLibrary(
             name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", path: "Sources/CLibraries/CSQLite",
+            providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
         .systemLibrary(name: "CZlib", path: "Sources/CLibraries/CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The core, the transports, and what is built on the core.
         .target(name: "Millrace", swiftSettings: strict),
         .target(name: "MillraceMemory", dependencies: ["Millrace"], swiftSettings: strict),
+        .target(name: "MillraceSQLite", dependencies: ["Millrace", "CSQLite"], swiftSettings: strict),
         .target(name: "MillraceRedis", dependencies: ["Millrace", "CHiredis", "COpenSSL"], swiftSettings: strict),
         .target(name: "MillraceKafka", dependencies: ["Millrace", "CRdKafka"], swiftSettings: strict),
         .target(name: "MillraceCompression", dependencies: ["Millrace", "CZlib"], swiftSettings: strict),
@@ -53,7 +58,7 @@ let package = Package(
 
         // Programs.
         .executableTarget(
-            name: "quickstart", dependencies: ["Millrace", "MillraceMemory"],
+            name: "quickstart", dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis"],
             path: "Sources/Examples/quickstart", swiftSettings: strict),
         .executableTarget(
             name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
@@ -62,7 +67,8 @@ let package = Package(
             name: "configured", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"],
             path: "Sources/Examples/configured", exclude: ["service.json"], swiftSettings: strict),
         .executableTarget(
-            name: "MillraceTool", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis", "MillraceKafka"],
+            name: "MillraceTool",
+            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka"],
             swiftSettings: strict),
 
         // Commands of SwiftPM.
@@ -74,9 +80,8 @@ let package = Package(
         .target(
             name: "DocumentationExamples",
             dependencies: [
-                "Millrace", "MillraceMemory", "MillraceRedis", "MillraceKafka", "MillraceCompression", "MillraceHTTP",
-                "MillraceOTLP",
-                "MillraceTesting",
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceCompression",
+                "MillraceHTTP", "MillraceOTLP", "MillraceTesting", "CSQLite",
             ],
             path: "Sources/Examples/documentation", swiftSettings: strict),
         .testTarget(
@@ -84,12 +89,25 @@ let package = Package(
         .testTarget(
             name: "MillraceMemoryTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"],
             swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["Millrace"], path: "Tests/Support", swiftSettings: strict),
+        .executableTarget(
+            name: "sqlite-member", dependencies: ["Millrace", "MillraceSQLite", "MillraceTesting"],
+            path: "Tests/Programs/sqlite-member", swiftSettings: strict),
+        .executableTarget(
+            name: "sqlite-loop", dependencies: ["Millrace", "MillraceSQLite", "CSQLite"],
+            path: "Tests/Programs/sqlite-loop", swiftSettings: strict),
+        .testTarget(
+            name: "MillraceSQLiteTests",
+            dependencies: [
+                "Millrace", "MillraceSQLite", "MillraceTesting", "CSQLite", "TestSupport", "sqlite-member", "quickstart",
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "group-member", dependencies: ["Millrace", "MillraceRedis"], path: "Tests/Programs/group-member",
             swiftSettings: strict),
         .testTarget(
             name: "MillraceRedisTests",
-            dependencies: ["Millrace", "MillraceRedis", "MillraceTesting", "group-member", "configured"],
+            dependencies: ["Millrace", "MillraceRedis", "MillraceTesting", "TestSupport", "group-member", "configured"],
             swiftSettings: strict),
         .executableTarget(
             name: "kafka-mock", dependencies: ["CRdKafka"], path: "Tests/Programs/kafka-mock", swiftSettings: strict),

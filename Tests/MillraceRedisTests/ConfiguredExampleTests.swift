@@ -1,5 +1,6 @@
 import Foundation
 import Millrace
+import TestSupport
 import Testing
 
 extension RedisTests {

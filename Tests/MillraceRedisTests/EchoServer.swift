@@ -1,4 +1,5 @@
 import Millrace
+import TestSupport
 
 #if canImport(Glibc)
 import Glibc

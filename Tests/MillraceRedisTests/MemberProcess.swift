@@ -1,5 +1,6 @@
 import Foundation
 import Millrace
+import TestSupport
 
 /// A member of a group in a process of its own: the program `group-member`, which is built beside the tests.
 struct MemberProcess: Sendable {

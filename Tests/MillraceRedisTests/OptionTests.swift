@@ -1,6 +1,7 @@
 import Foundation
 import Millrace
 import MillraceRedis
+import TestSupport
 import Testing
 
 extension RedisTests {

@@ -1,4 +1,5 @@
 import Millrace
+import TestSupport
 
 /// A Sentinel of a test's own, which alone decides on a fail-over, and soon.
 final class RedisSentinel: Sendable {

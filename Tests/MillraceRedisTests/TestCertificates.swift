@@ -1,4 +1,5 @@
 import Millrace
+import TestSupport
 
 /// An authority and the certificates that it has issued, made by the `openssl` tool.
 ///

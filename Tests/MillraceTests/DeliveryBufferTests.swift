@@ -55,6 +55,58 @@ import Testing
         #expect(due.value == [2])
     }
 
+    @Test("withdraws a message with all others of its key, and nothing else") func withdraw() async throws {
+        let buffer = buffer(.byKey)
+        buffer.arrive(entries(1..<7) { $0.isMultiple(of: 2) ? "even" : "odd" })
+        let first = try await pull(buffer, upTo: 1)
+        var taken: [[UInt64]] = []
+        #expect(
+            buffer.withdraw(first[0].token) { entry, behind in
+                taken = [[entry.position.low], behind.map(\.position.low).sorted()]
+            })
+        #expect(taken == [[1], [3, 5]])
+        #expect(!buffer.withdraw(first[0].token) { _, _ in }, "settled before")
+        let rest = try await pull(buffer)
+        #expect(texts(rest) == ["2"])
+        _ = buffer.finish(rest.map(\.token))
+        #expect(texts(try await pull(buffer)) == ["4"])
+    }
+
+    @Test("withdraws what is out for longer than its lease, and what is ready when nobody pulls")
+    func withdrawExpired() async throws {
+        let buffer = buffer(.byKey)
+        buffer.arrive(entries(1..<7) { "\($0 % 3)" })
+        let old = try await pull(buffer, upTo: 1)
+        clock.advance(by: .seconds(5))
+        let young = try await pull(buffer, upTo: 1)
+        clock.advance(by: .seconds(5))
+        for mustRest in [false, true] {
+            var taken: [[UInt64]] = [[], []]
+            buffer.withdrawExpired(lease: .seconds(10), mustRest: { mustRest }) { expired, behind in
+                taken = [expired.map(\.position.low), behind.map(\.position.low).sorted()]
+            }
+            // The second time nothing has expired, so nothing is asked.
+            #expect(taken == (mustRest ? [[], []] : [[1], [4]]))
+        }
+        #expect(buffer.finish(old.map(\.token)).ignored == 1)
+        clock.advance(by: .seconds(5))
+        var rest: [UInt64] = []
+        buffer.withdrawExpired(lease: .seconds(10), mustRest: { true }) { _, behind in rest = behind.map(\.position.low).sorted()
+        }
+        #expect(rest == [3, 5, 6])
+        #expect(buffer.finish(young.map(\.token)).ignored == 1)
+        #expect(buffer.waitingCount == 0)
+    }
+
+    @Test("refuses what it is told to when messages arrive") func refuse() async throws {
+        let buffer = buffer(.byKey)
+        let refused = buffer.arrive(
+            returned: entries(1..<3) { "\($0)" }, fresh: entries(3..<6) { "\($0)" }
+        ) { ["2", "4"].contains($0.message.key) }
+        #expect(refused.map(\.position.low) == [2, 4])
+        #expect(texts(try await pull(buffer)) == ["1", "3", "5"])
+    }
+
     @Test("keeps a key's lane closed while its message is out or delayed") func lanes() async throws {
         let buffer = buffer(.byKey)
         buffer.arrive(entries(1..<7) { $0.isMultiple(of: 2) ? "even" : "odd" })

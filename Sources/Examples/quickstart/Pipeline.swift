@@ -20,8 +20,10 @@ struct Pipeline {
             Correlation()
         }
 
-        // Four at a time, but the orders of one customer one after another.
-        let options = HandlerOptions(concurrency: 4, ordered: .byKey)
+        // Four at a time, but the orders of one customer one after another. Should the program be killed, what it had in hand
+        // comes back after the lease.
+        let lease = Duration.seconds(5)
+        let options = HandlerOptions(concurrency: 4, ordered: .byKey, lease: lease)
         try router.handle("issue-invoice", from: "orders", on: broker, to: "invoices", options) { message, context in
             let order = try message.decode(Order.self)
             guard order.cents > 0 else { throw Reject("an order of \(order.cents) cents") }
@@ -35,22 +37,37 @@ struct Pipeline {
         }
 
         // Two handlers are two consumer groups: each gets every invoice.
-        try router.consume("ledger", from: "invoices", on: broker) { message, context in
+        try router.consume("ledger", from: "invoices", on: broker, .init(lease: lease)) { message, context in
             let invoice = try message.decode(Invoice.self)
             tally.booked(invoice, at: context.clock.unixMilliseconds)
             print("  = ledger: invoice \(invoice.number), \(invoice.order.cents) cents")
         }
-        try router.consume("mail-room", from: "invoices", on: broker) { message, _ in
+        try router.consume("mail-room", from: "invoices", on: broker, .init(lease: lease)) { message, _ in
             let invoice = try message.decode(Invoice.self)
-            tally.mailed()
+            tally.mailed(invoice)
             print("  @ mail room: invoice \(invoice.number) to \(invoice.order.customer)")
         }
-        try router.consume("complaints", from: "orders.poison", on: broker) { message, _ in
-            tally.poisoned()
+        try router.consume("complaints", from: "orders.poison", on: broker, .init(lease: lease)) { message, _ in
+            tally.poisoned(try message.decode(Order.self))
             let reason = message.metadata[MetadataKey.poisonReason] ?? "unknown"
             print("  x complaints: message \(message.key ?? "") was set aside: \(reason)")
         }
         return router
+    }
+
+    /// The number of the last order that was placed when the program ran before; 0 on a broker that can't tell.
+    func lastOrder() async throws -> Int {
+        guard broker.capabilities.contains(.startAtPosition) else { return 0 }
+        var last = 0
+        let all = try await broker.subscribe(to: "orders", SubscriptionOptions(start: .beginning))
+        var batch = DeliveryBatch()
+        while try await all.pull(into: &batch, upTo: 256, until: SystemClock.shared.now.advanced(by: .milliseconds(200))) {
+            for record in batch.records { last = max(last, try record.message.decode(Order.self).number) }
+            all.acknowledge(batch.records.map(\.token))
+            batch.removeAll()
+        }
+        await all.close()
+        return last
     }
 
     /// Places orders; every seventh is worth nothing and will be set aside.
@@ -60,8 +77,8 @@ struct Pipeline {
             let order = Order(
                 number: number, customer: customers[number % customers.count],
                 cents: number.isMultiple(of: 7) ? 0 : number * 100, placedAt: SystemClock.shared.unixMilliseconds)
+            tally.placing(number)
             try await broker.publish(Message(encoding: order, key: order.customer), to: "orders")
-            tally.placed()
         }
     }
 }

@@ -8,6 +8,9 @@ final class Tally: Sendable {
         var booked = 0
         var mailed = 0
         var poisoned = 0
+        /// Orders of this run that are not booked, or not mailed.
+        var unbooked: Set<Int> = []
+        var unmailed: Set<Int> = []
         var latencies: [Int64] = []
         var outOfOrder = 0
         var lastOfCustomer: [String: Int] = [:]
@@ -16,14 +19,35 @@ final class Tally: Sendable {
     private let counts = Mutex(Counts())
     private let start = ContinuousClock.now
 
-    func placed() { counts.withLock { $0.placed += 1 } }
+    func placing(_ number: Int) {
+        counts.withLock { counts in
+            counts.placed += 1
+            counts.unbooked.insert(number)
+            counts.unmailed.insert(number)
+        }
+    }
+
     func retried() { counts.withLock { $0.retried += 1 } }
-    func mailed() { counts.withLock { $0.mailed += 1 } }
-    func poisoned() { counts.withLock { $0.poisoned += 1 } }
+
+    func mailed(_ invoice: Invoice) {
+        counts.withLock { counts in
+            counts.mailed += 1
+            counts.unmailed.remove(invoice.order.number)
+        }
+    }
+
+    func poisoned(_ order: Order) {
+        counts.withLock { counts in
+            counts.poisoned += 1
+            counts.unbooked.remove(order.number)
+            counts.unmailed.remove(order.number)
+        }
+    }
 
     func booked(_ invoice: Invoice, at now: Int64) {
         counts.withLock { counts in
             counts.booked += 1
+            counts.unbooked.remove(invoice.order.number)
             counts.latencies.append(now - invoice.order.placedAt)
             let customer = invoice.order.customer
             if invoice.order.number < counts.lastOfCustomer[customer, default: 0] { counts.outOfOrder += 1 }
@@ -32,9 +56,7 @@ final class Tally: Sendable {
     }
 
     /// Whether every order that was placed has come to its end.
-    var isComplete: Bool {
-        counts.withLock { $0.booked + $0.poisoned == $0.placed && $0.mailed == $0.booked }
-    }
+    var isComplete: Bool { counts.withLock { $0.unbooked.isEmpty && $0.unmailed.isEmpty } }
 
     /// What happened, in a few lines.
     var summary: String {

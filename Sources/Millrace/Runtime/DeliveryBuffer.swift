@@ -47,6 +47,24 @@ package final class DeliveryBuffer: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
+    /// Takes in messages that came back, and others in the broker's order, but for those that are refused under the lock: whoever
+    /// withdraws messages meanwhile has noted so before, or finds these here.
+    package func arrive(returned: [Entry], fresh: [Entry], refusing isRefused: (Entry) -> Bool) -> [Entry] {
+        var refused: [Entry] = []
+        let waiters = state.withLock { state in
+            func accepted(_ entries: [Entry]) -> [Entry] {
+                let parts = entries.map { ($0, isRefused($0)) }
+                refused += parts.filter(\.1).map(\.0)
+                return parts.filter { !$0.1 }.map(\.0)
+            }
+            _ = state.arriveClaimed(accepted(returned))
+            state.arrive(accepted(fresh))
+            return state.wakeable()
+        }
+        for waiter in waiters { waiter.resume() }
+        return refused
+    }
+
     /// Takes in messages whose lease has run out and that were claimed anew. Returns those that were out in this buffer: their
     /// deliveries are over.
     package func arriveClaimed(_ entries: [Entry]) -> [Entry] {
@@ -172,6 +190,46 @@ package final class DeliveryBuffer: Sendable {
         }
         if !state.withLock({ $0.setTimer(timer, of: id) }) { timer.cancel() }
         return true
+    }
+
+    /// Ends one delivery for a broker that is to hand it out again, and with it what is held behind it: the other messages of its
+    /// key. False when it had been settled before. `withdrawn` is given both under the lock, as with ``finish(_:_:)``.
+    package func withdraw(_ token: DeliveryToken, _ withdrawn: (_ entry: Entry, _ behind: [Entry]) -> Void) -> Bool {
+        let (found, waiters, hasRoom) = state.withLock { state -> (Bool, [DeliveryBufferState.Waiter], Bool) in
+            guard let (entry, behind) = state.withdraw(token) else { return (false, [], false) }
+            withdrawn(entry, behind)
+            return (true, state.wakeable(), state.noticeRoom())
+        }
+        for waiter in waiters { waiter.resume() }
+        if hasRoom { onRoom() }
+        return found
+    }
+
+    /// Ends what was handed out longer than `lease` ago, as ``withdraw(_:_:)`` does; then, if `mustRest` says so, everything that
+    /// is ready as well.
+    package func withdrawExpired(
+        lease: Duration, mustRest: () -> Bool, _ withdrawn: (_ expired: [Entry], _ behind: [Entry]) -> Void
+    ) {
+        let limit = clock.now.advanced(by: .zero - lease)
+        let (waiters, hasRoom) = state.withLock { state in
+            var (expired, behind) = state.withdraw(handedOutBefore: limit)
+            if !expired.isEmpty, mustRest() { behind += state.withdrawReady() }
+            if !expired.isEmpty { withdrawn(expired, behind) }
+            return (state.wakeable(), state.noticeRoom())
+        }
+        for waiter in waiters { waiter.resume() }
+        if hasRoom { onRoom() }
+    }
+
+    /// Ends everything, for a broker that has given it to others, and goes on. Returns how many messages there were.
+    package func withdrawAll() -> Int {
+        let now = clock.now
+        let (count, hasRoom) = state.withLock { state in
+            let (held, delayed) = state.removeAll(now: now)
+            return (held.count + delayed.count, state.noticeRoom())
+        }
+        if hasRoom { onRoom() }
+        return count
     }
 
     /// The positions of deliveries that are out.

@@ -190,6 +190,41 @@ struct DeliveryBufferState: Sendable {
         return expired
     }
 
+    /// Ends a delivery, and takes out what is held behind it: the other messages of its key.
+    mutating func withdraw(_ token: DeliveryToken) -> (entry: Entry, behind: [Entry])? {
+        guard let entry = remove(token) else { return nil }
+        guard entry.holdsLane else { return (entry, []) }
+        let key = entry.message.key
+        var behind = lanes.removeLane(key)
+        behind += returned.filter { $0.message.key == key } + fresh[taken...].filter { $0.message.key == key }
+        returned.removeAll { $0.message.key == key }
+        fresh.removeFirst(taken)
+        taken = 0
+        fresh.removeAll { $0.message.key == key }
+        return (entry, behind)
+    }
+
+    /// Takes out what is ready and was not handed out.
+    mutating func withdrawReady() -> [Entry] {
+        var ready = returned + fresh[taken...]
+        // Of these some may be the next of their keys, with others behind them.
+        for entry in returned where entry.holdsLane { ready += lanes.removeLane(entry.message.key) }
+        (fresh, taken, returned) = ([], 0, [])
+        return ready
+    }
+
+    /// Withdraws what was handed out at a time or before it.
+    mutating func withdraw(handedOutBefore limit: ClockInstant) -> (expired: [Entry], behind: [Entry]) {
+        var result: (expired: [Entry], behind: [Entry]) = ([], [])
+        for index in slots.indices where slots[index].entry != nil && slots[index].handedOutAt <= limit {
+            let token = DeliveryToken(UInt64(slots[index].generation) << 32 | UInt64(index))
+            guard let (entry, behind) = withdraw(token) else { continue }
+            result.expired.append(entry)
+            result.behind += behind
+        }
+        return result
+    }
+
     private mutating func putBack(_ entry: Entry) {
         let index = returned.lastIndex { $0.position < entry.position }.map { $0 + 1 } ?? 0
         returned.insert(entry, at: index)

@@ -59,6 +59,13 @@ package struct Lanes<Element: Sendable>: Sendable {
         return removed
     }
 
+    /// Closes a key's lane, and takes out what waits in it.
+    package mutating func removeLane(_ key: String?) -> [Element] {
+        guard let elements = waiting.removeValue(forKey: key) else { return [] }
+        waitingCount -= elements.count
+        return elements
+    }
+
     /// Everything that waits.
     package var all: [Element] { waiting.values.flatMap { $0 } }
 

@@ -4,6 +4,7 @@ package final class PublishGate: Sendable {
         var used = 0
         var nextID: UInt64 = 0
         var waiting: [(id: UInt64, count: Int, continuation: CheckedContinuation<Void, any Error>)] = []
+        var closed: (any Error)?
     }
 
     private let capacity: Int
@@ -11,9 +12,11 @@ package final class PublishGate: Sendable {
 
     package init(capacity: Int) { self.capacity = capacity }
 
-    /// Waits until there is room for `count` messages; more than fit at all go alone. Throws `CancellationError`.
+    /// Waits until there is room for `count` messages; more than fit at all go alone. Throws `CancellationError`, and what
+    /// ``close(_:)`` was given.
     package func enter(_ count: Int) async throws {
-        let id = state.withLock { state -> UInt64? in
+        let id = try state.withLock { state -> UInt64? in
+            if let closed = state.closed { throw closed }
             if state.waiting.isEmpty, state.used == 0 || state.used + count <= capacity {
                 state.used += count
                 return nil
@@ -24,12 +27,13 @@ package final class PublishGate: Sendable {
         guard let id else { return }
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let isCancelled = state.withLock { state in
-                    if Task.isCancelled { return true }
+                let refusal = state.withLock { state -> (any Error)? in
+                    if let closed = state.closed { return closed }
+                    if Task.isCancelled { return CancellationError() }
                     state.waiting.append((id, count, continuation))
-                    return false
+                    return nil
                 }
-                if isCancelled { continuation.resume(throwing: CancellationError()) } else { admit() }
+                if let refusal { continuation.resume(throwing: refusal) } else { admit() }
             }
         } onCancel: {
             let continuation = state.withLock { state in
@@ -40,12 +44,23 @@ package final class PublishGate: Sendable {
         }
     }
 
+    /// `count` messages have arrived, or never will.
     package func leave(_ count: Int) {
         let mustAdmit = state.withLock { state in
             state.used -= count
             return !state.waiting.isEmpty
         }
         if mustAdmit { admit() }
+    }
+
+    /// Refuses all who wait, and all who come.
+    package func close(_ error: any Error) {
+        let waiting = state.withLock { state in
+            state.closed = error
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for (_, _, continuation) in waiting { continuation.resume(throwing: error) }
     }
 
     private func admit() {

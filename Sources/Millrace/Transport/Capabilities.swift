@@ -31,12 +31,15 @@ public struct Capabilities: OptionSet, Sendable, Hashable, Codable {
     public static let backPressure = Capabilities(rawValue: 1 << 11)
     /// A new group, or a subscription without one, can begin at any position or time, also before it was opened.
     public static let startAtPosition = Capabilities(rawValue: 1 << 12)
+    /// What was accepted has been flushed to the disk, and survives a power failure as well.
+    public static let flushed = Capabilities(rawValue: 1 << 13)
 
     static let names: [(Capabilities, String)] = [
         (.durable, "durable"), (.groups, "groups"), (.ordered, "ordered"), (.orderedByKey, "orderedByKey"),
         (.orderedAcrossMembers, "orderedAcrossMembers"), (.nativeDelay, "nativeDelay"), (.delayedRetry, "delayedRetry"),
         (.attemptCount, "attemptCount"), (.replay, "replay"), (.leases, "leases"), (.deadLetters, "deadLetters"),
         (.backPressure, "backPressure"), (.startAtPosition, "startAtPosition"),
+        (.flushed, "flushed"),
     ]
 }
 

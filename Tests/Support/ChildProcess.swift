@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import Millrace
 
 #if canImport(Glibc)
@@ -13,7 +13,7 @@ import Darwin
 ///
 /// A shell between the two starts it and waits. The shell holds the reading end of a pipe, this process the other one: when
 /// this process ends, however it does, the pipe closes, and the shell kills the program.
-final class ChildProcess: Sendable {
+package final class ChildProcess: Sendable {
     private static let script = """
         exec 2>/dev/null
         "$@" >>"$LOG" 2>&1 </dev/null 3<&- & child=$!
@@ -28,16 +28,36 @@ final class ChildProcess: Sendable {
         """
 
     /// The process id of the program itself.
-    let id: pid_t
+    package let id: pid_t
     /// The file that its output is appended to.
-    let log: String
+    package let log: String
     private let shell: pid_t
     private let lifeline: Int32
     /// The shell's status, once it has ended.
     private let status = Lock<Int32?>(nil)
 
+    /// Starts a program of this package, which is built beside the tests, with variables of the environment.
+    package convenience init(
+        program: String, _ arguments: [String], environment: [String: String] = [:], log: String
+    ) throws {
+        let folder = Bundle.main.bundleURL.deletingLastPathComponent()
+        let candidates = [folder.appending(path: program), Bundle.main.bundleURL.appending(path: program)]
+        guard let found = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0.path) }) else {
+            throw MillraceError(
+                .invalidState, "there is no program '\(program)' in \(candidates.map(\.path))", isRetriable: false)
+        }
+        let variables = environment.map { "\($0.key)=\($0.value)" }
+        try self.init(["env"] + variables + [found.path] + arguments, log: log)
+    }
+
+    /// The complete lines of its output so far.
+    package var lines: [Substring] {
+        let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+        return Array(text.split(separator: "\n", omittingEmptySubsequences: false).dropLast())
+    }
+
     /// Starts a program, found on the path. Its output is appended to the file `log`.
-    init(_ arguments: [String], log: String) throws {
+    package init(_ arguments: [String], log: String) throws {
         self.log = log
         var alive: [Int32] = [-1, -1]
         var output: [Int32] = [-1, -1]
@@ -98,7 +118,7 @@ final class ChildProcess: Sendable {
     }
 
     /// Whether the program still runs.
-    var isRunning: Bool {
+    package var isRunning: Bool {
         status.withLock { status in
             if status == nil { Self.reap(shell, WNOHANG, into: &status) }
             return status == nil
@@ -106,7 +126,7 @@ final class ChildProcess: Sendable {
     }
 
     /// Sends a signal, if the program still runs, and waits until it has ended.
-    func kill(_ signal: Int32) {
+    package func kill(_ signal: Int32) {
         status.withLock { status in
             if status == nil { Self.reap(shell, WNOHANG, into: &status) }
             guard status == nil, id > 0 else { return }
@@ -116,7 +136,7 @@ final class ChildProcess: Sendable {
     }
 
     /// Waits until the program ends by itself, and returns its exit code, or 128 and more after a signal.
-    func end() -> Int32 {
+    package func end() -> Int32 {
         status.withLock { status in
             if status == nil { Self.reap(shell, 0, into: &status) }
             return ((status ?? 0) >> 8) & 0xFF
@@ -124,14 +144,14 @@ final class ChildProcess: Sendable {
     }
 
     /// Sends a signal, SIGSTOP for example, and does not wait.
-    func signal(_ signal: Int32) {
+    package func signal(_ signal: Int32) {
         status.withLock { status in
             if status == nil, id > 0 { _ = Self.send(signal, to: id) }
         }
     }
 
     /// Waits until `condition` holds, up to 10 seconds. Throws when the program ends before that.
-    func wait(for what: String, _ condition: () -> Bool) throws {
+    package func wait(for what: String, _ condition: () -> Bool) throws {
         for _ in 0..<2_000 {
             if condition() { return }
             guard isRunning else {

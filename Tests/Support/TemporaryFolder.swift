@@ -2,7 +2,7 @@ import Foundation
 import Millrace
 
 /// A folder of its own, which goes when nobody holds it any more, or else when the process exits.
-final class TemporaryFolder: Sendable {
+package final class TemporaryFolder: Sendable {
     private static let left = Lock<Set<String>>([])
     private static let removal: Void = {
         atexit {
@@ -10,9 +10,9 @@ final class TemporaryFolder: Sendable {
         }
     }()
 
-    let path: String
+    package let path: String
 
-    init() throws {
+    package init() throws {
         Self.removal
         let url = FileManager.default.temporaryDirectory.appendingPathComponent("millrace-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
@@ -26,11 +26,11 @@ final class TemporaryFolder: Sendable {
         _ = Self.left.withLock { $0.remove(path) }
     }
 
-    func file(_ name: String) -> String { path + "/" + name }
+    package func file(_ name: String) -> String { path + "/" + name }
 
-    func read(_ name: String) -> String { (try? String(contentsOfFile: file(name), encoding: .utf8)) ?? "" }
+    package func read(_ name: String) -> String { (try? String(contentsOfFile: file(name), encoding: .utf8)) ?? "" }
 
-    func write(_ text: String, to name: String) throws {
+    package func write(_ text: String, to name: String) throws {
         try text.write(toFile: file(name), atomically: true, encoding: .utf8)
     }
 }

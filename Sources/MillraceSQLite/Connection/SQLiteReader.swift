@@ -1,0 +1,39 @@
+import Dispatch
+import Millrace
+
+/// Reads that may take long, beside the writer: with a connection of their own they hold up nobody.
+final class SQLiteReader: Sendable {
+    private let options: SQLiteOptions
+    private let queue = DispatchQueue(label: "millrace.sqlite.reader")
+
+    init(_ options: SQLiteOptions) { self.options = options }
+
+    private func read<Value: Sendable>(
+        _ body: @escaping @Sendable (SQLiteConnection) throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { [options] in
+                do {
+                    continuation.resume(returning: try body(SQLiteConnection(options, isReader: true)))
+                } catch {
+                    continuation.resume(throwing: (error as? SQLiteFailure)?.error ?? error)
+                }
+            }
+        }
+    }
+
+    /// The position of the message in front of the first one that was published at a time or later; nil when there is none so late.
+    func lastPosition(before time: Int64, in topic: String) async throws -> Int64? {
+        try await read { connection in
+            let topics = connection.statement("SELECT id FROM millrace_topics WHERE name = ?1")
+            try topics.bind(1, topic)
+            guard let id = try topics.first({ $0.integer(0) }) else { return nil }
+            let messages = connection.statement(
+                "SELECT id FROM millrace_messages WHERE id > ?1 AND id < ?2 AND at >= ?3 ORDER BY id LIMIT 1")
+            try messages.bind(1, RowID.make(id, 0))
+            try messages.bind(2, RowID.make(id + 1, 0))
+            try messages.bind(3, time)
+            return try messages.first { RowID.position($0.integer(0)) - 1 }
+        }
+    }
+}
