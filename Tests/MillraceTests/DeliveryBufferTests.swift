@@ -162,6 +162,29 @@ import Testing
         #expect(texts(try await pull(buffer)) == ["2"])
     }
 
+    @Test("puts what is claimed behind what waits here and was before it", arguments: [Ordering.byTransport, .byKey])
+    func claimedBehind(_ ordered: Ordering) async throws {
+        let buffer = buffer(prefetch: 20, ordered)
+        func keyed(_ range: Range<Int>) -> [DeliveryBuffer.Entry] { entries(range) { "\($0)" } }
+        buffer.arrive(keyed(3..<6))
+        // What a lost connection had taken on its way: from before, from between, from behind.
+        #expect(buffer.arriveClaimed(keyed(1..<3) + keyed(6..<9)).isEmpty)
+        buffer.arrive(keyed(9..<11))
+        #expect(texts(try await pull(buffer)) == (1..<11).map { "\($0)" })
+    }
+
+    @Test("keeps a key in order when later messages of it are claimed") func claimedOfAKey() async throws {
+        let buffer = buffer(prefetch: 20, .byKey)
+        buffer.arrive(entries(1..<4) { _ in "one" })
+        _ = buffer.arriveClaimed(entries(4..<7) { _ in "one" })
+        var order: [String] = []
+        while let record = try await pull(buffer).first {
+            order += texts([record])
+            _ = buffer.finish([record.token])
+        }
+        #expect(order == (1..<7).map { "\($0)" })
+    }
+
     @Test("takes back what was out for longer than its lease, if nobody else keeps leases") func expire() async throws {
         let buffer = buffer()
         buffer.arrive(entries(1..<3))

@@ -65,8 +65,9 @@ package final class DeliveryBuffer: Sendable {
         return refused
     }
 
-    /// Takes in messages whose lease has run out and that were claimed anew. Returns those that were out in this buffer: their
-    /// deliveries are over.
+    /// Takes in messages that were handed out before, here or elsewhere, and were claimed anew; each in its place by position among
+    /// what waits here, for brokers whose positions have one order. Returns those that were out in this buffer: their deliveries
+    /// are over.
     package func arriveClaimed(_ entries: [Entry]) -> [Entry] {
         let (expired, waiters) = state.withLock { state in
             let expired = state.arriveClaimed(entries)
@@ -75,6 +76,9 @@ package final class DeliveryBuffer: Sendable {
         for waiter in waiters { waiter.resume() }
         return expired
     }
+
+    /// Takes a message back in that ``remove(_:_:)`` has taken out, before all that was never handed out.
+    package func restore(_ entry: Entry) { change { $0.restore(entry) } }
 
     /// The subscription is lost: pulls throw from now on.
     package func lose(_ error: any Error) { change { $0.lost = error } }

@@ -76,10 +76,18 @@ struct DeliveryBufferState: Sendable {
                 expired.append(old)
                 entry.holdsLane = old.holdsLane
             }
-            putBack(entry)
+            // What is behind others that wait here has to stay behind them.
+            if !entry.holdsLane, taken < fresh.count, fresh[taken].position < entry.position {
+                let index = fresh.lastIndex { $0.position < entry.position } ?? taken
+                fresh.insert(entry, at: index + 1)
+            } else {
+                putBack(entry)
+            }
         }
         return expired
     }
+
+    mutating func restore(_ entry: Entry) { putBack(entry) }
 
     // MARK: Out
 

@@ -130,7 +130,7 @@ final class KafkaSubscription: Subscription {
             case .success: progress.finish([entry.position])
             case .failure(let error):
                 observers.report(.error, .disconnected(transport: "kafka", error: error))
-                _ = buffer.arriveClaimed([entry])
+                buffer.restore(entry)
             }
             burialEnded()
         }
