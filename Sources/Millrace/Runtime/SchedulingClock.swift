@@ -61,6 +61,16 @@ extension SchedulingClock {
         schedule(at: now.advanced(by: delay), action)
     }
 
+    /// Runs `action` once at a time in milliseconds since 1970, or somewhat before: whoever is called looks whether it is time.
+    ///
+    /// While the clock moves, its two times are not read at once. The action may come early for that, never late.
+    @discardableResult
+    package func schedule(atUnixMilliseconds time: Int64, _ action: @escaping @Sendable () -> Void) -> ScheduledTimer {
+        let start = now
+        let (delay, overflow) = time.subtractingReportingOverflow(unixMilliseconds)
+        return schedule(at: start.advanced(by: .milliseconds(overflow ? (time < 0 ? .min : .max) : delay)), action)
+    }
+
     /// Suspends for `duration`. Throws `CancellationError` as soon as the task is cancelled.
     public func sleep(for duration: Duration) async throws {
         try Task.checkCancellation()

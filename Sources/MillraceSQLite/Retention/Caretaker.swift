@@ -63,9 +63,8 @@ final class Caretaker: WriterOperation, @unchecked Sendable {
     func wake(at due: Int64) {
         let mustArm = state.withLock { state in !state.isClosed && state.alarm.map { due < $0.due } ?? true }
         guard mustArm else { return }
-        let delay = Duration.milliseconds(due - core.clock.unixMilliseconds)
-        guard delay > .zero else { return ask() }
-        let timer = core.clock.schedule(after: delay) { [weak self] in
+        guard due > core.clock.unixMilliseconds else { return ask() }
+        let timer = core.clock.schedule(atUnixMilliseconds: due) { [weak self] in
             self?.state.withLock { $0.alarm = nil }
             self?.ask()
         }

@@ -197,9 +197,7 @@ final class Fetcher: WriterOperation, @unchecked Sendable {
 
     /// A message that waits for its time will be due.
     private func look(at due: Int64) {
-        let delay = Duration.milliseconds(due - core.clock.unixMilliseconds)
-        guard delay > .zero else { return look() }
-        let timer = core.clock.schedule(after: delay) { [weak self] in self?.look() }
+        let timer = core.clock.schedule(atUnixMilliseconds: due) { [weak self] in self?.look() }
         let isClosed = state.withLock { state in
             state.timer?.cancel()
             state.timer = timer
