@@ -1,4 +1,3 @@
-import CHiredis
 import Millrace
 
 #if canImport(Glibc)
@@ -14,12 +13,7 @@ import Darwin
 /// Calls may be sent from any thread; those of all tasks go out in one write and are answered in order. While there is no
 /// connection they wait, for as long as their time-out allows.
 final class RedisConnection: EventSource, @unchecked Sendable {
-    // Safe to share: `queue` is guarded by its lock; everything else is used on the loop's thread alone.
-    private struct Queue {
-        var calls: [RedisCall] = []
-        var isScheduled = false
-    }
-
+    // Safe to share: `queue` takes calls from any thread; everything else is used on the loop's thread alone.
     private enum Phase {
         case idle, discovering, connecting, handshake
         /// Looks up what a lost connection has delivered all the same, before it is sent again.
@@ -45,11 +39,11 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     private let discovery: RedisDiscovery?
     /// Whether the first attempts to connect may fail, until the connect time-out, before the caller is told.
     private let isPatient: Bool
-    private let queue = Lock(Queue())
+    private let queue = RedisCallQueue()
 
     private var phase = Phase.idle
     private var socket: RedisSocket?
-    private var reader: UnsafeMutablePointer<redisReader>?
+    private var reader: RedisReplyReader?
     private var output = RESPWriter()
     /// How much of `output` has gone to the network so far, in all.
     private var sentBytes = 0
@@ -119,12 +113,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     var firstFailure: MillraceError? { firstError.withLock { $0 } }
 
     func send(_ call: RedisCall) {
-        let mustSchedule = queue.withLock { queue in
-            queue.calls.append(call)
-            defer { queue.isScheduled = true }
-            return !queue.isScheduled
-        }
-        guard mustSchedule, !loop.execute({ [self] in takeCalls() }) else { return }
+        guard queue.add(call), !loop.execute({ [self] in takeCalls() }) else { return }
         // The loop has ended, and with it the transport.
         failQueue()
     }
@@ -154,10 +143,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     // MARK: Calls
 
     private func takeCalls() {
-        let calls = queue.withLock { queue in
-            defer { queue = Queue() }
-            return queue.calls
-        }
+        let calls = queue.take()
         let now = clock.coarseNow
         // The server starts with the first of many while the rest is encoded. Otherwise it and those who publish would wait for
         // each other in turn.
@@ -180,11 +166,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     }
 
     private func failQueue() {
-        let calls = queue.withLock { queue in
-            defer { queue = Queue() }
-            return queue.calls
-        }
-        for call in calls {
+        for call in queue.take() {
             call.failed(MillraceError(.closed, "the transport is closed", isRetriable: false))
         }
     }
@@ -235,41 +217,42 @@ final class RedisConnection: EventSource, @unchecked Sendable {
             case .again: return
             case .failed(let error): return lose(error)
             case .some(let count):
-                guard redisReaderFeed(reader, input.baseAddress, count) == REDIS_OK else { return lose(protocolError()) }
+                do throws(RedisReplyReader.Failure) {
+                    try reader?.feed(UnsafeRawBufferPointer(rebasing: input[..<count]))
+                } catch {
+                    return lose(protocolError(error))
+                }
                 guard parse() else { return }
                 if count < input.count, !socket.hasBuffered { return }
             }
         }
     }
 
+    /// Hands out the replies that are there. False when the connection is gone after that.
     private func parse() -> Bool {
-        while true {
-            var raw: UnsafeMutableRawPointer?
-            guard redisReaderGetReply(reader, &raw) == REDIS_OK else {
-                lose(protocolError())
-                return false
+        while let reader {
+            do throws(RedisReplyReader.Failure) {
+                guard try reader.next({ take($0) }) else {
+                    compact()
+                    return true
+                }
+            } catch {
+                lose(protocolError(error))
             }
-            guard let raw else {
-                compact()
-                return true
-            }
-            defer { freeReplyObject(raw) }
-            guard answered < inFlight.count else {
-                lose(failure("the server sent a reply that nobody asked for"))
-                return false
-            }
-            let reply = RedisReply(raw.assumingMemoryBound(to: redisReply.self))
-            if phase == .ready || phase == .checking, let error = reply.error, isServerNotReady(error) {
-                lose(failure("the server says: \(error)"))
-                return false
-            }
-            inFlight[answered].replies -= 1
-            let call = inFlight[answered].call
-            if inFlight[answered].replies == 0 { answered += 1 }
-            call.reply(reply)
-            // The call may have closed the connection.
-            guard self.reader != nil else { return false }
         }
+        return false
+    }
+
+    private func take(_ reply: borrowing RedisReply) {
+        guard answered < inFlight.count else { return lose(failure("the server sent a reply that nobody asked for")) }
+        if phase == .ready || phase == .checking, let error = reply.error, isServerNotReady(error) {
+            return lose(failure("the server says: \(error)"))
+        }
+        inFlight[answered].replies -= 1
+        let call = inFlight[answered].call
+        if inFlight[answered].replies == 0 { answered += 1 }
+        // The call may close the connection.
+        call.reply(reply)
     }
 
     private func compact() {
@@ -316,7 +299,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
         do {
             let socket = try RedisSocket(result.get(), endpoint, tls: tls)
             self.socket = socket
-            reader = redisReaderCreate()
+            reader = RedisReplyReader()
             loop.add(self)
         } catch {
             lose(error as? MillraceError ?? failure("\(error)"))
@@ -397,7 +380,6 @@ final class RedisConnection: EventSource, @unchecked Sendable {
         if socket != nil { loop.remove(self) }
         socket?.close()
         socket = nil
-        if let reader { redisReaderFree(reader) }
         reader = nil
         output.removeAll(keepingUpTo: 1 << 20)
         watchdog?.cancel()
@@ -458,9 +440,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
         MillraceError(.connectionFailed, "\(endpoint): \(what)", isRetriable: true)
     }
 
-    private func protocolError() -> MillraceError {
-        guard let reader else { return failure("the connection is closed") }
-        let text = withUnsafeBytes(of: reader.pointee.errstr) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        return failure("the server does not speak the protocol of Redis: \(text)")
+    private func protocolError(_ error: RedisReplyReader.Failure) -> MillraceError {
+        failure("the server does not speak the protocol of Redis: \(error.text)")
     }
 }
