@@ -113,7 +113,7 @@ let package = Package(
             name: "kafka-mock", dependencies: ["CRdKafka"], path: "Tests/Programs/kafka-mock", swiftSettings: strict),
         .testTarget(
             name: "MillraceKafkaTests",
-            dependencies: ["Millrace", "MillraceKafka", "MillraceTesting", "CRdKafka", "kafka-mock"], swiftSettings: strict),
+            dependencies: ["Millrace", "MillraceKafka", "MillraceTesting", "CRdKafka"], swiftSettings: strict),
         .testTarget(
             name: "MillraceCompressionTests",
             dependencies: ["Millrace", "MillraceMemory", "MillraceCompression", "MillraceTesting"], swiftSettings: strict),

@@ -10,24 +10,14 @@ public import Millrace
 /// try await broker.publish(Message(text: "hello"), to: "greetings")
 /// ```
 public final class KafkaTransport: Transport {
-    private struct State {
-        var subscriptions: [WeakSubscription] = []
-        /// Topics that are known to be there.
-        var topics: Set<String> = []
-        var isClosed = false
-    }
-
-    private struct WeakSubscription {
-        weak var subscription: KafkaSubscription?
-    }
-
     let options: KafkaOptions
     let clock: any SchedulingClock
     let observers: AttachableObservers
     let producer: KafkaProducer
     private let loop: EventLoop
-    private let state = Lock(State())
-    private let hasClosed = Signal()
+    private let subscriptions = OpenSubscriptions<KafkaSubscription>()
+    /// Topics that are known to be there.
+    private let topics = Lock<Set<String>>([])
 
     /// Connects to a cluster.
     ///
@@ -52,8 +42,8 @@ public final class KafkaTransport: Transport {
             throw error
         }
         do {
-            let topics = KafkaTopics(handle: producer.handle, options: options)
-            try await KafkaThread.call { try topics.check() }
+            let cluster = KafkaTopics(handle: producer.handle, options: options)
+            try await KafkaThread.call { try cluster.check() }
         } catch {
             loop.stop()
             throw error
@@ -86,7 +76,7 @@ public final class KafkaTransport: Transport {
         try Self.check(topic)
         for message in messages { try Naming.check(message) }
         guard !messages.isEmpty else { return }
-        try checkOpen()
+        try subscriptions.checkOpen()
         if options.newTopics != nil { try await makeSure(of: topic) }
         try await producer.publish(messages, to: topic)
     }
@@ -110,22 +100,16 @@ public final class KafkaTransport: Transport {
     }
 
     private func makeSure(of topic: String) async throws {
-        guard !state.withLock({ $0.topics.contains(topic) }) else { return }
+        guard !topics.withLock({ $0.contains(topic) }) else { return }
         _ = try await partitions(of: topic)
     }
 
     @discardableResult
     private func partitions(of topic: String) async throws -> [Int32] {
-        let topics = KafkaTopics(handle: producer.handle, options: options)
-        let partitions = try await KafkaThread.call { try topics.partitions(of: topic) }
-        state.withLock { _ = $0.topics.insert(topic) }
+        let cluster = KafkaTopics(handle: producer.handle, options: options)
+        let partitions = try await KafkaThread.call { try cluster.partitions(of: topic) }
+        topics.withLock { _ = $0.insert(topic) }
         return partitions
-    }
-
-    private func checkOpen() throws {
-        guard !state.withLock({ $0.isClosed }) else {
-            throw MillraceError(.closed, "the transport is closed", isRetriable: false)
-        }
     }
 
     // MARK: Subscribe
@@ -134,7 +118,7 @@ public final class KafkaTransport: Transport {
     public func prepare(topic: String, group: String?) async throws {
         try Self.check(topic)
         try SubscriptionOptions(group: group).validate()
-        try checkOpen()
+        try subscriptions.checkOpen()
         try await partitions(of: topic)
     }
 
@@ -142,24 +126,21 @@ public final class KafkaTransport: Transport {
     public func subscribe(to topic: String, _ options: SubscriptionOptions = .init()) async throws -> any Subscription {
         try Self.check(topic)
         try options.validate()
-        try checkOpen()
+        try subscriptions.checkOpen()
         var options = options
         options.group = options.group ?? self.options.group
         let position = options.start ?? (options.group == nil ? .now : .beginning)
         let partitions = try await partitions(of: topic)
-        let topics = KafkaTopics(handle: producer.handle, options: self.options)
+        let cluster = KafkaTopics(handle: producer.handle, options: self.options)
         let ends =
-            KafkaStart.needsEnds(position) ? try await KafkaThread.call { try topics.ends(of: partitions, in: topic) } : [:]
+            KafkaStart.needsEnds(position) ? try await KafkaThread.call { try cluster.ends(of: partitions, in: topic) } : [:]
         let subscription = try KafkaSubscription(
             self, topic: topic, options, start: KafkaStart(position, ends: ends), partitions: partitions)
-        let isClosed = state.withLock { state in
-            state.subscriptions.removeAll { $0.subscription == nil }
-            state.subscriptions.append(WeakSubscription(subscription: subscription))
-            return state.isClosed
-        }
-        guard !isClosed else {
+        do {
+            try subscriptions.add(subscription)
+        } catch {
             await subscription.close()
-            throw MillraceError(.closed, "the transport is closed", isRetriable: false)
+            throw error
         }
         return subscription
     }
@@ -169,17 +150,12 @@ public final class KafkaTransport: Transport {
     /// Closes all subscriptions; what was taken and not settled is left to the other members of its groups. Waits for
     /// publishers whose messages are on their way, up to the connect time-out.
     public func close() async {
-        let subscriptions = state.withLock { state -> [KafkaSubscription]? in
-            guard !state.isClosed else { return nil }
-            defer { state = State(subscriptions: [], isClosed: true) }
-            return state.subscriptions.compactMap(\.subscription)
+        await subscriptions.close { open in
+            await withDiscardingTaskGroup { group in
+                for subscription in open { group.addTask { await subscription.close() } }
+            }
+            await producer.close()
+            loop.stop()
         }
-        guard let subscriptions else { return await hasClosed.waitUncancellably() }
-        await withDiscardingTaskGroup { group in
-            for subscription in subscriptions { group.addTask { await subscription.close() } }
-        }
-        await producer.close()
-        loop.stop()
-        hasClosed.fire()
     }
 }

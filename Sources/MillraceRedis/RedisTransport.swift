@@ -10,15 +10,6 @@ public import Millrace
 /// try await broker.publish(Message(text: "hello"), to: "greetings")
 /// ```
 public final class RedisTransport: Transport {
-    private struct State {
-        var subscriptions: [WeakSubscription] = []
-        var isClosed = false
-    }
-
-    private struct WeakSubscription {
-        weak var subscription: RedisSubscription?
-    }
-
     let options: RedisOptions
     let clock: any SchedulingClock
     let observers: AttachableObservers
@@ -27,8 +18,7 @@ public final class RedisTransport: Transport {
     private let tls: TLSContext?
     private let random = RandomSource()
     private let gate: PublishGate
-    private let state = Lock(State())
-    private let hasClosed = Signal()
+    private let subscriptions = OpenSubscriptions<RedisSubscription>()
     private let trimmer: RedisTrimmer?
     /// Runs the trimmer; owned, cancelled and awaited by the transport.
     private let trimming: Task<Void, Never>?
@@ -120,12 +110,11 @@ public final class RedisTransport: Transport {
         try Naming.checkTopic(topic)
         for message in messages { try Naming.check(message) }
         guard !messages.isEmpty else { return }
-        try checkOpen()
+        try subscriptions.checkOpen()
         do {
             try await gate.enter(messages.count)
         } catch {
-            throw MillraceError.publishFailed(
-                messages.indices.map { .init(index: $0, error: error) }, of: messages.count, to: topic)
+            throw MillraceError.publishFailed(all: messages.count, to: topic, error)
         }
         defer { gate.leave(messages.count) }
         let call = PublishCall(messages, to: topic, maximumLength: options.retention.lengthWhenAdding)
@@ -134,19 +123,13 @@ public final class RedisTransport: Transport {
         trimmer?.note(topic)
     }
 
-    private func checkOpen() throws {
-        guard !state.withLock({ $0.isClosed }) else {
-            throw MillraceError(.closed, "the transport is closed", isRetriable: false)
-        }
-    }
-
     // MARK: Subscribe
 
     /// Makes the stream and the group.
     public func prepare(topic: String, group: String?) async throws {
         try Naming.checkTopic(topic)
         try SubscriptionOptions(group: group).validate()
-        try checkOpen()
+        try subscriptions.checkOpen()
         if let group { try await createGroup(group, of: topic, start: .behind(Position(low: 0))) }
     }
 
@@ -154,7 +137,7 @@ public final class RedisTransport: Transport {
     public func subscribe(to topic: String, _ options: SubscriptionOptions = .init()) async throws -> any Subscription {
         try Naming.checkTopic(topic)
         try options.validate()
-        try checkOpen()
+        try subscriptions.checkOpen()
         var options = options
         options.group = options.group ?? self.options.group
         let start = RedisStart(options.start, isGroup: options.group != nil)
@@ -174,18 +157,10 @@ public final class RedisTransport: Transport {
         reader.open()
         do {
             try await reader.waitUntilConnected()
+            try subscriptions.add(subscription)
         } catch {
             await reader.close()
             throw error
-        }
-        let isClosed = state.withLock { state in
-            state.subscriptions.removeAll { $0.subscription == nil }
-            state.subscriptions.append(WeakSubscription(subscription: subscription))
-            return state.isClosed
-        }
-        guard !isClosed else {
-            await reader.close()
-            throw MillraceError(.closed, "the transport is closed", isRetriable: false)
         }
         subscription.start()
         return subscription
@@ -194,9 +169,7 @@ public final class RedisTransport: Transport {
     /// The configured name, with a number from the second subscription of a group on: members must not share a name.
     private func consumerName(for topic: String, _ group: String?) -> String {
         guard let consumer = options.consumer else { return "\(MessageID.next())" }
-        let others = state.withLock { state in
-            state.subscriptions.count { $0.subscription?.topic == topic && $0.subscription?.group == group }
-        }
+        let others = subscriptions.count { $0.topic == topic && $0.group == group }
         return others == 0 ? consumer : "\(consumer)#\(others + 1)"
     }
 
@@ -229,17 +202,12 @@ public final class RedisTransport: Transport {
 
     /// Closes all subscriptions and connections; what was taken and not settled goes back to its groups.
     public func close() async {
-        let subscriptions = state.withLock { state -> [RedisSubscription]? in
-            guard !state.isClosed else { return nil }
-            defer { state = State(subscriptions: [], isClosed: true) }
-            return state.subscriptions.compactMap(\.subscription)
+        await subscriptions.close { open in
+            for subscription in open { await subscription.close() }
+            trimming?.cancel()
+            await commands.close()
+            await trimming?.value
+            loop.stop()
         }
-        guard let subscriptions else { return await hasClosed.waitUncancellably() }
-        for subscription in subscriptions { await subscription.close() }
-        trimming?.cancel()
-        await commands.close()
-        await trimming?.value
-        loop.stop()
-        hasClosed.fire()
     }
 }

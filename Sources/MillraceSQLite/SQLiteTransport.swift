@@ -10,23 +10,13 @@ public import Millrace
 /// try await broker.publish(Message(text: "hello"), to: "greetings")
 /// ```
 public final class SQLiteTransport: Transport {
-    private struct State {
-        var subscriptions: [WeakSubscription] = []
-        var isClosed = false
-    }
-
-    private struct WeakSubscription {
-        weak var subscription: SQLiteSubscription?
-    }
-
     /// What it was made with.
     public let options: SQLiteOptions
     let core: SQLiteCore
     private let reader: SQLiteReader
     private let caretaker: Caretaker
     private let gate: PublishGate
-    private let state = Lock(State())
-    private let hasClosed = Signal()
+    private let subscriptions = OpenSubscriptions<SQLiteSubscription>()
 
     /// Opens a file, and makes its tables or brings them up to date.
     ///
@@ -127,7 +117,7 @@ public final class SQLiteTransport: Transport {
         try await operation.wait()
     }
 
-    func checkOpen() throws { guard !state.withLock({ $0.isClosed }) else { throw SQLiteCore.closed } }
+    func checkOpen() throws { try subscriptions.checkOpen() }
 
     // MARK: Subscribe
 
@@ -158,12 +148,7 @@ public final class SQLiteTransport: Transport {
             try Self.join(topic, final, start: start, behind: behind, in: store, at: core.clock.unixMilliseconds)
         }
         let subscription = SQLiteSubscription(core, topic: topic, options, membership)
-        let isClosed = state.withLock { state in
-            state.subscriptions.removeAll { $0.subscription == nil }
-            if !state.isClosed { state.subscriptions.append(WeakSubscription(subscription: subscription)) }
-            return state.isClosed
-        }
-        guard !isClosed else { throw SQLiteCore.closed }
+        try subscriptions.add(subscription)
         subscription.start()
         return subscription
     }
@@ -206,16 +191,11 @@ public final class SQLiteTransport: Transport {
     /// Closes all subscriptions, writes what is on its way, and closes the file; what was taken and not settled goes back to its
     /// groups.
     public func close() async {
-        let subscriptions = state.withLock { state -> [SQLiteSubscription]? in
-            guard !state.isClosed else { return nil }
-            defer { state = State(subscriptions: [], isClosed: true) }
-            return state.subscriptions.compactMap(\.subscription)
+        await subscriptions.close { open in
+            caretaker.close()
+            gate.close(SQLiteCore.closed)
+            for subscription in open { await subscription.close() }
+            await core.writer.stop()
         }
-        guard let subscriptions else { return await hasClosed.waitUncancellably() }
-        caretaker.close()
-        gate.close(SQLiteCore.closed)
-        for subscription in subscriptions { await subscription.close() }
-        await core.writer.stop()
-        hasClosed.fire()
     }
 }

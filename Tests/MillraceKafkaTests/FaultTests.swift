@@ -1,6 +1,6 @@
+@testable import MillraceKafka
 import CRdKafka
 import Millrace
-import MillraceKafka
 import MillraceTesting
 import Testing
 
@@ -10,14 +10,22 @@ extension KafkaTests {
         private let topic = "faults-\(MessageID.next())"
         private let group = "group-\(MessageID.next())"
 
-        /// Publishes numbers, each again until it is accepted, and reads them, while `fault` happens.
-        private func survive(_ cluster: MockCluster, count: Int = 2_000, _ fault: @Sendable () async throws -> Void) async throws
-        {
+        /// Tells how far publishing has got.
+        private struct Progress: Sendable {
+            let tenths = (0..<10).map { _ in Signal() }
+
+            func wait(forTenth tenth: Int) async throws { try await tenths[tenth].wait() }
+        }
+
+        /// Publishes numbers, each again until it is accepted, and reads them, while `fault` happens from the middle on.
+        private func survive(
+            _ cluster: MockCluster, count: Int = 2_000, _ fault: @Sendable (Progress) async throws -> Void
+        ) async throws {
             cluster.create(topic, partitions: 4)
             let events = RecordingObserver(level: .info)
             let transport = try await KafkaTransport(cluster.options, observers: Observers([events]))
             let reader = try await transport.subscribe(to: topic, SubscriptionOptions(group: group, ordered: .byKey))
-            let (topic, half) = (topic, Signal())
+            let (topic, progress) = (topic, Progress())
             let publishing = Task {
                 for number in 0..<count {
                     let message = Message(text: "\(number)", key: "\(number % 16)")
@@ -26,10 +34,10 @@ extension KafkaTests {
                             try await transport.publish(message, to: topic)
                             break
                         } catch let error as MillraceError where error.isRetriable {
-                            try await SystemClock.shared.sleep(for: .milliseconds(5))
+                            await Task.yield()
                         }
                     }
-                    if number == count / 2 { half.fire() }
+                    progress.tenths[number * 10 / count].fire()
                 }
             }
             let reading = Task {
@@ -46,8 +54,8 @@ extension KafkaTests {
                 }
                 return seen
             }
-            try await half.wait()
-            try await fault()
+            try await progress.wait(forTenth: 5)
+            try await fault(progress)
             try await withTimeLimit(KafkaTests.patience, "all published") { try await publishing.value }
             let seen = try await withTimeLimit(KafkaTests.patience, "all read") { try await reading.value }
             for (key, numbers) in seen.enumerated() { #expect(numbers == numbers.sorted(), "the order of key \(key)") }
@@ -56,7 +64,7 @@ extension KafkaTests {
 
         @Test("that refuses to take and to give messages for a while loses nothing") func errors() async throws {
             let cluster = try MockCluster()
-            try await survive(cluster) {
+            try await survive(cluster) { _ in
                 // Produce and Fetch, by their numbers in the protocol.
                 cluster.fail(0, with: RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, times: 3)
                 cluster.fail(0, with: RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, times: 3)
@@ -69,7 +77,7 @@ extension KafkaTests {
             let cluster = try MockCluster()
             let events = RecordingObserver(level: .info)
             let watching = try await KafkaTransport(cluster.options, observers: Observers([events]))
-            try await survive(cluster) {
+            try await survive(cluster) { _ in
                 cluster.set(isDown: true)
                 try await SystemClock.shared.sleep(for: .seconds(10))
                 cluster.set(isDown: false)
@@ -83,12 +91,35 @@ extension KafkaTests {
         @Test("whose coordinator moves loses nothing") func coordinator() async throws {
             let cluster = try MockCluster()
             let group = group
-            try await survive(cluster) {
-                for broker: Int32 in [2, 3, 1] {
+            try await survive(cluster) { progress in
+                for (broker, tenth) in zip([2, 3, 1] as [Int32], 6...) {
                     cluster.moveCoordinator(of: group, to: broker)
-                    try await SystemClock.shared.sleep(for: .milliseconds(300))
+                    try await progress.wait(forTenth: tenth)
                 }
             }
+        }
+
+        @Test("that is away lets publishers go when the transport is closed, those as well who wait for room") func close()
+            async throws
+        {
+            let cluster = try MockCluster()
+            cluster.create(topic, partitions: 1)
+            var options = cluster.options
+            options.maximumPending = 1
+            options.connectTimeout = .seconds(1)
+            let transport = try await KafkaTransport(options, observers: Observers())
+            try await transport.publish(Message(text: "first"), to: topic)
+            cluster.set(isDown: true)
+            let publishers = (0..<3).map { number in
+                Task { [topic] in try await transport.publish(Message(text: "\(number)"), to: topic) }
+            }
+            while transport.producer.isIdle { await Task.yield() }
+            await transport.close()
+            for publisher in publishers {
+                let result = try await withTimeLimit(KafkaTests.patience, "the end of a publisher") { await publisher.result }
+                #expect(throws: MillraceError.self) { try result.get() }
+            }
+            await #expect(throws: MillraceError.self) { try await transport.publish(Message(text: "late"), to: topic) }
         }
 
         @Test("that finds a message too large names it") func tooLarge() async throws {

@@ -11,4 +11,13 @@ package final class AttachableObservers: Sendable {
     package func report(_ level: EventLevel, _ event: @autoclosure () -> Event.Kind) {
         current.withLock { $0 }.report(level, event())
     }
+
+    /// Deliveries were settled that had been settled before, or whose subscription is closed.
+    package func reportIgnored(_ count: Int, of subscription: some Subscription, isClosed: Bool) {
+        report(
+            .warning,
+            .settlementIgnored(
+                topic: subscription.topic, group: subscription.group, count: count,
+                reason: isClosed ? .subscriptionClosed : .settledTwice))
+    }
 }

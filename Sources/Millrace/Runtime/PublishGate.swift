@@ -53,6 +53,9 @@ package final class PublishGate: Sendable {
         if mustAdmit { admit() }
     }
 
+    /// Whether nothing is on its way.
+    package var isEmpty: Bool { state.withLock { $0.used == 0 } }
+
     /// Refuses all who wait, and all who come.
     package func close(_ error: any Error) {
         let waiting = state.withLock { state in

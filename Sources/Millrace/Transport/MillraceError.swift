@@ -106,6 +106,11 @@ extension MillraceError {
             underlying: failures.first?.error, isRetriable: retriable, failures: failures)
     }
 
+    /// A publish call of which no message was accepted, all for the same reason.
+    package static func publishFailed(all count: Int, to topic: String, _ error: any Error) -> MillraceError {
+        publishFailed((0..<count).map { .init(index: $0, error: error) }, of: count, to: topic)
+    }
+
     /// A message that was handed out more often than its handler allows.
     static func attemptsExhausted(handler: String, id: MessageID, attempts: Int) -> MillraceError {
         MillraceError(

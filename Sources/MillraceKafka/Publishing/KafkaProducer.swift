@@ -4,8 +4,7 @@ import Millrace
 /// The transport's producer: messages are given to librdkafka on the caller's thread, reports come back on the loop.
 final class KafkaProducer: @unchecked Sendable {
     // Safe to share: `handle` and `topics` are guarded by the lock; the queue's job runs on the loop alone.
-    private struct State: @unchecked Sendable {
-        // Safe to share: librdkafka guards its handles by locks of its own.
+    private struct State {
         var handle: KafkaHandle
         var queue: KafkaQueue
         /// Librdkafka's handles of topics, which save looking them up by name.
@@ -53,6 +52,9 @@ final class KafkaProducer: @unchecked Sendable {
         queue.signal.fire()
     }
 
+    /// Whether nobody publishes.
+    var isIdle: Bool { gate.isEmpty }
+
     /// The handle that is in use, for calls about topics.
     var handle: KafkaHandle { state.withLock { $0.handle } }
 
@@ -63,8 +65,7 @@ final class KafkaProducer: @unchecked Sendable {
         do {
             try await gate.enter(messages.count)
         } catch {
-            throw MillraceError.publishFailed(
-                messages.indices.map { .init(index: $0, error: error) }, of: messages.count, to: topic)
+            throw MillraceError.publishFailed(all: messages.count, to: topic, error)
         }
         defer { gate.leave(messages.count) }
         let call = KafkaPublishCall(count: messages.count, to: topic)
@@ -84,7 +85,7 @@ final class KafkaProducer: @unchecked Sendable {
 
     /// Publishes one message whoever waits, and says what came of it. For dead letters, of which there are few.
     func send(_ message: Message, to topic: String, _ whenDone: @escaping @Sendable (Result<Void, any Error>) -> Void) {
-        let call = KafkaPublishCall(count: 1, to: topic, whenDone)
+        let call = KafkaPublishCall(count: 1, to: topic, whenKnown: whenDone)
         guard produce([message], from: 0, to: topic, call) == 0 else { return }
         call.report(0, MillraceError(.overflow, "librdkafka's queue is full", isRetriable: true))
     }
@@ -171,28 +172,25 @@ final class KafkaProducer: @unchecked Sendable {
         for topic in replaced.topics.values { rd_kafka_topic_destroy(topic) }
         // What is left in it is reported as failed.
         rd_kafka_purge(old.raw, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
-        loop.execute { [self] in serve(replaced.queue) }
+        let oldQueue = replaced.queue
+        loop.execute { [self] in serve(oldQueue) }
         watch(queue)
     }
 
     // MARK: End
 
-    /// Waits until what was given to librdkafka has been reported, then refuses the rest.
+    /// Waits until all publishers are done, up to the connect time-out, and lets the others fail.
     func close() async {
-        let handle = handle
-        let deadline = clock.now.advanced(by: options.connectTimeout)
-        while rd_kafka_outq_len(handle.raw) > 0, clock.now < deadline {
-            try? await clock.sleep(for: .milliseconds(2))
+        gate.close(MillraceError(.closed, "the transport is closed", isRetriable: false))
+        let deadline = SystemClock.shared.now.advanced(by: options.connectTimeout)
+        while !isIdle {
+            let (handle, queue) = state.withLock { ($0.handle, $0.queue) }
+            if SystemClock.shared.now >= deadline {
+                rd_kafka_purge(handle.raw, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+            }
+            queue.signal.fire()
+            try? await SystemClock.shared.sleep(for: .milliseconds(2))
             await Task.yield()
-        }
-        rd_kafka_purge(handle.raw, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
-        let done = Signal()
-        let queue = state.withLock { $0.queue }
-        if loop.execute({ [self] in
-            serve(queue)
-            done.fire()
-        }) {
-            await done.waitUncancellably()
         }
     }
 }

@@ -101,7 +101,4 @@ final class KafkaProgress: Sendable {
             return true
         }
     }
-
-    /// Whether there is nothing to commit.
-    var isCommitted: Bool { state.withLock { !$0.isCommitDue } }
 }

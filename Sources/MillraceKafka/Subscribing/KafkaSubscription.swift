@@ -94,19 +94,21 @@ final class KafkaSubscription: Subscription {
     func settle(_ token: DeliveryToken, _ settlement: Settlement) {
         switch settlement {
         case .acknowledge: return acknowledge([token])
-        case .release: if !buffer.release(token) { reportIgnored(1) }
-        case .retry(let delay):
+        case .release, .retry:
             let position = buffer.positions(of: [token]).first
-            guard
-                buffer.retry(
-                    token, after: delay, whenDue: { [progress] in progress.note(attempts: $0.attempt - 1, at: $0.position) })
-            else { return reportIgnored(1) }
+            guard takeBack(token, settlement) else { return reportIgnored(1) }
             if let position { withdrawIfGone(position) }
         case .reject(let reason):
             guard let entry = buffer.remove(token, { _ in state.withLock { $0.burials += 1 } }) else { return reportIgnored(1) }
             bury(entry, reason)
         }
         consumer.noteSettled()
+    }
+
+    /// The delivery comes back, at once or later. False when it had been settled before.
+    private func takeBack(_ token: DeliveryToken, _ settlement: Settlement) -> Bool {
+        guard case .retry(let delay) = settlement else { return buffer.release(token) }
+        return buffer.retry(token, after: delay) { [progress] in progress.note(attempts: $0.attempt - 1, at: $0.position) }
     }
 
     /// A partition that is another member's by now gets nothing back.
@@ -149,8 +151,7 @@ final class KafkaSubscription: Subscription {
     func renew(_ tokens: [DeliveryToken]) { buffer.renew(tokens) }
 
     private func reportIgnored(_ count: Int) {
-        let reason: Event.IgnoredSettlement = state.withLock { $0.isClosed } ? .subscriptionClosed : .settledTwice
-        observers.report(.warning, .settlementIgnored(topic: topic, group: group, count: count, reason: reason))
+        observers.reportIgnored(count, of: self, isClosed: state.withLock { $0.isClosed })
     }
 
     // MARK: End

@@ -2,11 +2,6 @@ import Millrace
 
 /// The messages of one call of `publish` on their way into a stream.
 final class PublishCall: RedisCall, @unchecked Sendable {
-    private struct State {
-        var continuation: CheckedContinuation<Void, any Error>?
-        var outcome: Result<Void, any Error>?
-    }
-
     private let messages: [Message]
     let topic: String
     private let maximumLength: Int?
@@ -19,57 +14,29 @@ final class PublishCall: RedisCall, @unchecked Sendable {
     /// The indices of messages that a lost connection has delivered. On the loop alone.
     private var arrived: Set<Int> = []
     private var failures: [MillraceError.PublishFailure] = []
-    private let state = Lock(State())
+    private let outcome: PublishOutcome
 
     init(_ messages: [Message], to topic: String, maximumLength: Int?) {
         self.messages = messages
         self.topic = topic
         self.maximumLength = maximumLength
+        outcome = PublishOutcome(of: messages.count, to: topic)
     }
 
     /// Waits until the server has answered for all messages, or the task is cancelled.
-    func wait() async throws {
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                let outcome = state.withLock { state in
-                    if state.outcome == nil { state.continuation = continuation }
-                    return state.outcome
-                }
-                if let outcome { continuation.resume(with: outcome) }
-            }
-        } onCancel: {
-            // What was sent may yet arrive; nobody knows which.
-            finish(.failure(allFailed(CancellationError())))
-        }
-    }
-
-    private var isOver: Bool { state.withLock { $0.outcome != nil } }
-
-    private func finish(_ outcome: Result<Void, any Error>) {
-        let continuation = state.withLock { state -> CheckedContinuation<Void, any Error>? in
-            guard state.outcome == nil else { return nil }
-            state.outcome = outcome
-            return state.continuation.take()
-        }
-        continuation?.resume(with: outcome)
-    }
-
-    private func allFailed(_ error: any Error) -> MillraceError {
-        MillraceError.publishFailed(
-            messages.indices.map { .init(index: $0, error: error) }, of: messages.count, to: topic)
-    }
+    func wait() async throws { try await outcome.wait() }
 
     // MARK: On the loop
 
     override func encode(into writer: inout RESPWriter) -> Int {
-        guard !isOver else { return 0 }
+        guard !outcome.isKnown else { return 0 }
         var count = 0
         firstSent = answered
         for index in answered..<messages.count where arrived.isEmpty || !arrived.contains(index) {
             encode(messages[index], into: &writer)
             count += 1
         }
-        if count == 0 { finish() }
+        if count == 0 { outcome.end(failures) }
         return count
     }
 
@@ -92,7 +59,7 @@ final class PublishCall: RedisCall, @unchecked Sendable {
         if let text = reply.error { failures.append(.init(index: answered, error: RedisError.make(text, topic: topic))) }
         answered += 1
         passArrived()
-        if answered == messages.count { finish() }
+        if answered == messages.count { outcome.end(failures) }
     }
 
     private func passArrived() {
@@ -100,25 +67,18 @@ final class PublishCall: RedisCall, @unchecked Sendable {
         while arrived.contains(answered) { answered += 1 }
     }
 
-    private func finish() {
-        guard failures.isEmpty else {
-            return finish(.failure(MillraceError.publishFailed(failures, of: messages.count, to: topic)))
-        }
-        finish(.success(()))
-    }
-
     override func failed(_ error: MillraceError) {
         for index in answered..<messages.count where !arrived.contains(index) {
             failures.append(.init(index: index, error: error))
         }
-        finish(.failure(MillraceError.publishFailed(failures, of: messages.count, to: topic)))
+        outcome.end(failures)
     }
 
     // MARK: After a lost connection
 
     /// What was not answered for goes out again, unless it is found to have arrived.
     override func interrupted(sent: Int) -> Bool {
-        guard !isOver else { return false }
+        guard !outcome.isKnown else { return false }
         // As far as bytes of a message have left, it may be in the stream. What was answered has left before.
         var scratch = RESPWriter()
         var end = firstSent

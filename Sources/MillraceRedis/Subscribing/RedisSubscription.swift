@@ -137,9 +137,7 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
     }
 
     private func reportIgnored(_ count: Int) {
-        let reason: Event.IgnoredSettlement = hasClosed.withLock { $0 } ? .subscriptionClosed : .settledTwice
-        observers.report(
-            .warning, .settlementIgnored(topic: topic, group: group, count: count, reason: reason))
+        observers.reportIgnored(count, of: self, isClosed: hasClosed.withLock { $0 })
     }
 
     // MARK: End

@@ -65,8 +65,7 @@ final class PublishOperation: WriterOperation, @unchecked Sendable {
     }
 
     func allFailed(_ error: any Error) -> MillraceError {
-        MillraceError.publishFailed(
-            messages.indices.map { .init(index: $0, error: error) }, of: messages.count, to: topic)
+        MillraceError.publishFailed(all: messages.count, to: topic, error)
     }
 
     override func begin() -> Bool {

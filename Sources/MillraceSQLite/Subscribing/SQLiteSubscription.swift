@@ -181,8 +181,7 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
     func renew(_ tokens: [DeliveryToken]) { buffer.renew(tokens) }
 
     private func reportIgnored(_ count: Int) {
-        let reason: Event.IgnoredSettlement = hasClosed.withLock { $0 } ? .subscriptionClosed : .settledTwice
-        core.observers.report(.warning, .settlementIgnored(topic: topic, group: group, count: count, reason: reason))
+        core.observers.reportIgnored(count, of: self, isClosed: hasClosed.withLock { $0 })
     }
 
     // MARK: End
