@@ -73,7 +73,7 @@ public final class KafkaTransport: Transport {
     /// Publishes messages, and returns when all brokers that have to have them do. Calls of all tasks share batches.
     /// See `Publisher`.
     public func publish(_ messages: [Message], to topic: String) async throws {
-        try Self.check(topic)
+        try KafkaSelection.check(topic)
         for message in messages { try Naming.check(message) }
         guard !messages.isEmpty else { return }
         try subscriptions.checkOpen()
@@ -81,61 +81,53 @@ public final class KafkaTransport: Transport {
         try await producer.publish(messages, to: topic)
     }
 
-    /// Kafka's names are narrower than Millrace's.
-    private static func check(_ topic: String) throws {
-        try Naming.checkTopic(topic)
-        let isLegal =
-            topic != "." && topic != ".."
-            && topic.utf8.allSatisfy { byte in
-                switch byte {
-                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
-                default: false
-                }
-            }
-        guard isLegal else {
-            throw MillraceError(
-                .invalidTopic, "topic '\(topic)': names in Kafka have ASCII letters, digits, '.', '_' and '-' only",
-                isRetriable: false)
-        }
-    }
-
     private func makeSure(of topic: String) async throws {
         guard !topics.withLock({ $0.contains(topic) }) else { return }
-        _ = try await partitions(of: topic)
+        _ = try await partitions(of: KafkaSelection(topic))
     }
 
     @discardableResult
-    private func partitions(of topic: String) async throws -> [Int32] {
+    private func partitions(of selection: KafkaSelection) async throws -> [(topic: String, numbers: [Int32])] {
         let cluster = KafkaTopics(handle: producer.handle, options: options)
-        let partitions = try await KafkaThread.call { try cluster.partitions(of: topic) }
-        topics.withLock { _ = $0.insert(topic) }
-        return partitions
+        let found = try await KafkaThread.call { try cluster.partitions(of: selection) }
+        topics.withLock { $0.formUnion(found.map(\.topic)) }
+        return found
     }
 
     // MARK: Subscribe
 
     /// Makes sure that a topic is there. A group needs no preparation: one that is new begins at the beginning.
     public func prepare(topic: String, group: String?) async throws {
-        try Self.check(topic)
+        let selection = try KafkaSelection(topic)
         try SubscriptionOptions(group: group).validate()
         try subscriptions.checkOpen()
-        try await partitions(of: topic)
+        try await partitions(of: selection)
     }
 
     /// Opens a subscription with a consumer of its own. See `Subscriber`.
+    ///
+    /// - Parameters:
+    ///   - topic: A topic; several, with commas between them; or a regular expression (POSIX, extended) that begins with `^`, for
+    ///     all topics that match it, also those that are made later. In the latter two cases `MetadataKey.topic` tells where
+    ///     a message comes from.
+    ///   - options: How to read it.
     public func subscribe(to topic: String, _ options: SubscriptionOptions = .init()) async throws -> any Subscription {
-        try Self.check(topic)
+        let selection = try KafkaSelection(topic)
         try options.validate()
         try subscriptions.checkOpen()
         var options = options
         options.group = options.group ?? self.options.group
         let position = options.start ?? (options.group == nil ? .now : .beginning)
-        let partitions = try await partitions(of: topic)
+        let found = try await partitions(of: selection)
+        let table = KafkaTopicTable(selection.names)
+        let partitions = found.flatMap { found in
+            found.numbers.map { KafkaPartition($0, ofTopic: table.number(of: found.topic)) }
+        }
         let cluster = KafkaTopics(handle: producer.handle, options: self.options)
         let ends =
-            KafkaStart.needsEnds(position) ? try await KafkaThread.call { try cluster.ends(of: partitions, in: topic) } : [:]
+            KafkaStart.needsEnds(position) ? try await KafkaThread.call { try cluster.ends(of: partitions, table) } : [:]
         let subscription = try KafkaSubscription(
-            self, topic: topic, options, start: KafkaStart(position, ends: ends), partitions: partitions)
+            self, to: selection, table, options, start: KafkaStart(position, ends: ends), partitions: partitions)
         do {
             try subscriptions.add(subscription)
         } catch {

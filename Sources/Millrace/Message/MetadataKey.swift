@@ -11,6 +11,8 @@ public enum MetadataKey {
     /// W3C Trace Context: vendor state that travels along.
     public static let traceState = "tracestate"
 
+    /// The topic that a received message lay in, where a subscription reads several. It does not travel.
+    public static let topic = "millrace-topic"
     /// What belongs together, where a broker has no place of its own for it: ``Message/key`` on the wire.
     public static let key = "millrace-key"
     /// Why a record's metadata could not be read. The message carries the payload all the same.

@@ -31,7 +31,13 @@ final class KafkaPartitions: @unchecked Sendable {
         set { raw.pointee.elems[index] = newValue }
     }
 
-    var numbers: [Int32] { (0..<count).map { self[$0].partition } }
+    /// The partition at an index, by the numbers that a subscription knows it by.
+    func partition(at index: Int, _ topics: KafkaTopicTable) -> KafkaPartition {
+        let element = self[index]
+        return KafkaPartition(element.partition, ofTopic: topics.number(of: element.topic.map { String(cString: $0) } ?? ""))
+    }
+
+    func partitions(_ topics: KafkaTopicTable) -> [KafkaPartition] { (0..<count).map { partition(at: $0, topics) } }
 
     func add(_ topic: String, _ partition: Int32, offset: Int64 = Int64(RD_KAFKA_OFFSET_INVALID), note: String = "") {
         guard let element = rd_kafka_topic_partition_list_add(raw, topic, partition) else { return }

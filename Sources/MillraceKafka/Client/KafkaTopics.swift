@@ -48,6 +48,31 @@ struct KafkaTopics: Sendable {
         }
     }
 
+    /// The topics that are meant, each with the numbers of its partitions. Those that are named are waited for; of a pattern there
+    /// may be none.
+    ///
+    /// - Throws: As ``partitions(of:)-(String)``.
+    func partitions(of selection: KafkaSelection) throws -> [(topic: String, numbers: [Int32])] {
+        guard selection.isPattern else { return try selection.names.map { ($0, try partitions(of: $0)) } }
+        let all = try all()
+        let meant = Set(try selection.matching(all.map(\.topic)))
+        return all.filter { meant.contains($0.topic) }
+    }
+
+    private func all() throws -> [(topic: String, numbers: [Int32])] {
+        var found: UnsafePointer<rd_kafka_metadata>?
+        let code = rd_kafka_metadata(handle.raw, 1, nil, &found, Int32(options.connectTimeout / .milliseconds(1)))
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let found else {
+            throw KafkaError.make(code, "\(options): the topics are not known: \(KafkaError.name(code))")
+        }
+        defer { rd_kafka_metadata_destroy(found) }
+        return (0..<Int(found.pointee.topic_cnt)).compactMap { index in
+            let entry = found.pointee.topics[index]
+            guard entry.err == RD_KAFKA_RESP_ERR_NO_ERROR, let name = entry.topic else { return nil }
+            return (String(cString: name), (0..<Int(entry.partition_cnt)).map { entry.partitions[$0].id })
+        }
+    }
+
     private func metadata(of topic: String, timeout: Duration) -> Result<[Int32], MillraceError> {
         let topicHandle = rd_kafka_topic_new(handle.raw, topic, nil)
         defer { rd_kafka_topic_destroy(topicHandle) }
@@ -103,15 +128,16 @@ struct KafkaTopics: Sendable {
     }
 
     /// The offsets behind the last messages of partitions.
-    func ends(of partitions: [Int32], in topic: String) throws -> [Int32: Int64] {
+    func ends(of partitions: [KafkaPartition], _ topics: KafkaTopicTable) throws -> [KafkaPartition: Int64] {
         let deadline = ContinuousClock.now + options.connectTimeout
-        var ends: [Int32: Int64] = [:]
+        var ends: [KafkaPartition: Int64] = [:]
         for partition in partitions {
+            let topic = topics.name(of: partition)
             while true {
                 let left = max(.milliseconds(1), deadline - ContinuousClock.now)
                 var (low, high): (Int64, Int64) = (0, 0)
                 let code = rd_kafka_query_watermark_offsets(
-                    handle.raw, topic, partition, &low, &high, Int32(left / .milliseconds(1)))
+                    handle.raw, topic, partition.number, &low, &high, Int32(left / .milliseconds(1)))
                 if code == RD_KAFKA_RESP_ERR_NO_ERROR {
                     ends[partition] = high
                     break

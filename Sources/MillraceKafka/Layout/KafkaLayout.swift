@@ -44,7 +44,8 @@ enum KafkaLayout {
 
     private static func isOwn(_ name: String) -> Bool {
         name.utf8.first == 0x6D
-            && (name == KafkaMetadata.partition || name == KafkaMetadata.timestamp || name == KafkaMetadata.tombstone)
+            && (name == MetadataKey.topic || name == KafkaMetadata.partition || name == KafkaMetadata.timestamp
+                || name == KafkaMetadata.tombstone)
     }
 
     private static func add(_ name: String, _ value: String, to headers: OpaquePointer?) {

@@ -22,7 +22,9 @@ final class KafkaCommits: @unchecked Sendable {
     private func take() -> KafkaPartitions {
         let list = KafkaPartitions()
         for commit in progress.commit() {
-            list.add(consumer.topic, commit.partition, offset: commit.offset, note: commit.note.text(at: commit.offset))
+            list.add(
+                consumer.topics.name(of: commit.partition), commit.partition.number, offset: commit.offset,
+                note: commit.note.text(at: commit.offset))
         }
         return list
     }
@@ -45,7 +47,7 @@ final class KafkaCommits: @unchecked Sendable {
             if code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NO_OFFSET {
                 lastError = nil
                 for index in 0..<list.count where list[index].err != RD_KAFKA_RESP_ERR_NO_ERROR {
-                    failed(list[index].partition, list[index].err)
+                    failed(list.partition(at: index, consumer.topics), list[index].err)
                 }
             } else {
                 failed(list, code)
@@ -55,12 +57,12 @@ final class KafkaCommits: @unchecked Sendable {
     }
 
     private func failed(_ list: KafkaPartitions, _ code: rd_kafka_resp_err_t) {
-        for number in list.numbers { failed(number, code) }
+        for partition in list.partitions(consumer.topics) { failed(partition, code) }
         if !isUnderWay { release() }
     }
 
-    private func failed(_ partition: Int32, _ code: rd_kafka_resp_err_t) {
-        lastError = KafkaError.make(code, topic: consumer.topic)
+    private func failed(_ partition: KafkaPartition, _ code: rd_kafka_resp_err_t) {
+        lastError = KafkaError.make(code, topic: consumer.topics.name(of: partition))
         // It is tried again with the next commit, if the partition is still this member's.
         progress.commitFailed(partition)
     }

@@ -12,7 +12,8 @@ final class KafkaConsumer: @unchecked Sendable {
 
     let handle: KafkaHandle
     let loop: EventLoop
-    let topic: String
+    let selection: KafkaSelection
+    let topics: KafkaTopicTable
     let group: String?
     private let options: KafkaOptions
     private let start: KafkaStart
@@ -30,10 +31,12 @@ final class KafkaConsumer: @unchecked Sendable {
     private var heartbeat: ScheduledTimer?
 
     init(
-        _ topic: String, group: String?, _ options: KafkaOptions, start: KafkaStart, buffer: DeliveryBuffer,
-        progress: KafkaProgress, loop: EventLoop, clock: any SchedulingClock, observers: AttachableObservers
+        _ selection: KafkaSelection, _ topics: KafkaTopicTable, group: String?, _ options: KafkaOptions, start: KafkaStart,
+        buffer: DeliveryBuffer, progress: KafkaProgress, loop: EventLoop, clock: any SchedulingClock,
+        observers: AttachableObservers
     ) throws {
-        self.topic = topic
+        self.selection = selection
+        self.topics = topics
         self.group = group
         self.options = options
         self.start = start
@@ -66,16 +69,16 @@ final class KafkaConsumer: @unchecked Sendable {
     // MARK: Begin
 
     /// Joins the group, or takes all partitions without one.
-    func begin(_ partitions: [Int32]) {
+    func begin(_ partitions: [KafkaPartition]) {
         if group == nil {
             handle.allowDestruction()
             rebalance.takeAll(partitions)
             lookForPartitions()
         } else {
             let list = KafkaPartitions()
-            list.add(topic, -1)
+            for name in selection.isPattern ? [selection.text] : selection.names { list.add(name, -1) }
             let code = rd_kafka_subscribe(handle.raw, list.raw)
-            if code != RD_KAFKA_RESP_ERR_NO_ERROR { buffer.lose(KafkaError.make(code, topic: topic)) }
+            if code != RD_KAFKA_RESP_ERR_NO_ERROR { buffer.lose(KafkaError.make(code, topic: selection.text)) }
         }
         beat()
     }
@@ -93,12 +96,14 @@ final class KafkaConsumer: @unchecked Sendable {
     private func lookForPartitions() {
         loop.execute(after: .seconds(10), clock: clock) { [weak self] in
             guard let self, !isStopped else { return }
-            let topics = KafkaTopics(handle: handle, options: options)
-            KafkaThread.run { [weak self, topic] in
-                let found = (try? topics.partitions(of: topic)) ?? []
+            let cluster = KafkaTopics(handle: handle, options: options)
+            KafkaThread.run { [weak self, selection, topics] in
+                let found = ((try? cluster.partitions(of: selection)) ?? []).flatMap { found in
+                    found.numbers.map { KafkaPartition($0, ofTopic: topics.number(of: found.topic)) }
+                }
                 self?.loop.execute { [weak self] in
                     guard let self, !isStopped else { return }
-                    let known = Set(progress.numbers)
+                    let known = progress.partitions
                     // Those that are new hold nothing that came before the subscription.
                     rebalance.takeAll(found.filter { !known.contains($0) }, areNew: true)
                     lookForPartitions()
@@ -131,7 +136,7 @@ final class KafkaConsumer: @unchecked Sendable {
         guard code == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_event_error_is_fatal(event) != 0 else { return link.note(event) }
         let text = rd_kafka_event_error_string(event).map { String(cString: $0) } ?? KafkaError.name(code)
         // Another member has taken over this one's name, for example. A new subscription may do better.
-        buffer.lose(MillraceError(.connectionFailed, "topic '\(topic)': \(text)", isRetriable: true))
+        buffer.lose(MillraceError(.connectionFailed, "topic '\(selection.text)': \(text)", isRetriable: true))
     }
 
     /// Takes messages as long as there is room for them.
@@ -150,32 +155,45 @@ final class KafkaConsumer: @unchecked Sendable {
     private func deliver(_ records: some Sequence<UnsafeMutablePointer<rd_kafka_message_t>>) {
         var entries: [DeliveryBuffer.Entry] = []
         entries.reserveCapacity(records.underestimatedCount)
+        var (topic, name): (OpaquePointer?, String) = (nil, "")
+        var number: Int32 = 0
         for record in records {
-            let (partition, offset) = (record.pointee.partition, record.pointee.offset)
+            // Those of a topic come together.
+            if record.pointee.rkt != topic {
+                topic = record.pointee.rkt
+                name = topic.map { String(cString: rd_kafka_topic_name($0)) } ?? ""
+                number = topics.number(of: name)
+            }
+            let (partition, offset) = (KafkaPartition(record.pointee.partition, ofTopic: number), record.pointee.offset)
             guard record.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
-                note(record.pointee.err, partition)
+                note(record.pointee.err, name)
                 continue
             }
             guard let attempt = progress.arrive(partition, offset) else { continue }
             entries.append(
                 DeliveryBuffer.Entry(
-                    message: KafkaLayout.decode(record, topic: topic, receivesTimestamps: options.receivesTimestamps),
-                    attempt: attempt, position: Position(high: UInt64(partition), low: UInt64(offset))))
+                    message: message(of: record, name), attempt: attempt, position: partition.position(at: offset)))
         }
         guard !entries.isEmpty else { return }
         link.noteSuccess()
         buffer.arrive(entries)
     }
 
-    private func note(_ code: rd_kafka_resp_err_t, _ partition: Int32) {
+    private func message(of record: UnsafeMutablePointer<rd_kafka_message_t>, _ topic: String) -> Message {
+        var message = KafkaLayout.decode(record, topic: topic, receivesTimestamps: options.receivesTimestamps)
+        if selection.isMany { message.metadata[MetadataKey.topic] = topic }
+        return message
+    }
+
+    private func note(_ code: rd_kafka_resp_err_t, _ topic: String) {
         let error = KafkaError.make(code, topic: topic)
         guard error.isRetriable else { return buffer.lose(error) }
         observers.report(.warning, .disconnected(transport: "kafka", error: error))
     }
 
     /// Turns a partition's messages aside into the queue that may wait. After librdkafka was told to read it.
-    func turnAside(_ partition: Int32) {
-        guard let queue = rd_kafka_queue_get_partition(handle.raw, topic, partition) else { return }
+    func turnAside(_ partition: KafkaPartition) {
+        guard let queue = rd_kafka_queue_get_partition(handle.raw, topics.name(of: partition), partition.number) else { return }
         rd_kafka_queue_forward(queue, fetched.raw)
         rd_kafka_queue_destroy(queue)
     }
@@ -185,7 +203,9 @@ final class KafkaConsumer: @unchecked Sendable {
         var total: Int?
         for (partition, offset) in progress.next {
             var (low, high): (Int64, Int64) = (0, 0)
-            guard rd_kafka_get_watermark_offsets(handle.raw, topic, partition, &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR,
+            guard
+                rd_kafka_get_watermark_offsets(
+                    handle.raw, topics.name(of: partition), partition.number, &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR,
                 high >= 0
             else { continue }
             total = (total ?? 0) + Int(max(0, high - offset))
@@ -207,14 +227,14 @@ final class KafkaConsumer: @unchecked Sendable {
     func flush() async throws { try await commits.flush() }
 
     /// What is unsettled with readers in a partition.
-    func outCount(of partitions: Set<Int32>) -> Int {
-        buffer.outCount { partitions.contains(Int32(truncatingIfNeeded: $0.high)) }
+    func outCount(of partitions: Set<KafkaPartition>) -> Int {
+        buffer.outCount { partitions.contains(KafkaPartition(of: $0)) }
     }
 
     /// Takes out what waits here of partitions that others read from now on.
-    func withdraw(_ partitions: Set<Int32>) {
+    func withdraw(_ partitions: Set<KafkaPartition>) {
         progress.leave(partitions)
-        _ = buffer.withdraw { partitions.contains(Int32(truncatingIfNeeded: $0.high)) }
+        _ = buffer.withdraw { partitions.contains(KafkaPartition(of: $0)) }
     }
 
     /// Commits before partitions go, and waits for it a little.

@@ -3,7 +3,7 @@ import Millrace
 /// How far a subscription has got in each of its partitions. Told of by readers, read by the consumer.
 final class KafkaProgress: Sendable {
     private struct State {
-        var partitions: [Int32: PartitionProgress] = [:]
+        var partitions: [KafkaPartition: PartitionProgress] = [:]
         var isCommitDue = false
     }
 
@@ -16,7 +16,7 @@ final class KafkaProgress: Sendable {
     // MARK: Partitions
 
     /// A partition is read from now on.
-    func add(_ partition: Int32, _ progress: PartitionProgress) {
+    func add(_ partition: KafkaPartition, _ progress: PartitionProgress) {
         change { state in
             state.partitions[partition] = progress
             return progress.isDirty
@@ -24,28 +24,28 @@ final class KafkaProgress: Sendable {
     }
 
     /// Partitions go: what still comes of them is nobody's business here.
-    func leave(_ partitions: Set<Int32>) {
-        state.withLock { state in for number in partitions { state.partitions[number]?.isLeaving = true } }
+    func leave(_ partitions: Set<KafkaPartition>) {
+        state.withLock { state in for partition in partitions { state.partitions[partition]?.isLeaving = true } }
     }
 
-    func remove(_ partition: Int32) { state.withLock { $0.partitions[partition] = nil } }
+    func remove(_ partition: KafkaPartition) { state.withLock { $0.partitions[partition] = nil } }
 
-    var numbers: [Int32] { state.withLock { Array($0.partitions.keys) } }
+    var partitions: Set<KafkaPartition> { state.withLock { Set($0.partitions.keys) } }
 
     /// Whether a message's partition is read here.
     func reads(_ position: Position) -> Bool {
-        state.withLock { $0.partitions[Int32(truncatingIfNeeded: position.high)]?.isLeaving == false }
+        state.withLock { $0.partitions[KafkaPartition(of: position)]?.isLeaving == false }
     }
 
     /// The offset to read next in each partition.
-    var next: [(partition: Int32, offset: Int64)] {
-        state.withLock { $0.partitions.compactMap { number, progress in progress.next.map { (number, $0) } } }
+    var next: [(partition: KafkaPartition, offset: Int64)] {
+        state.withLock { $0.partitions.compactMap { partition, progress in progress.next.map { (partition, $0) } } }
     }
 
     // MARK: Messages
 
     /// A message has come. Returns the number of its attempt; nil when it is done or nobody's business any more.
-    func arrive(_ partition: Int32, _ offset: Int64) -> Int? {
+    func arrive(_ partition: KafkaPartition, _ offset: Int64) -> Int? {
         state.withLock { $0.partitions[partition]?.arrive(offset) }
     }
 
@@ -54,7 +54,7 @@ final class KafkaProgress: Sendable {
         change { state in
             var isDirty = false
             for position in positions {
-                let partition = Int32(truncatingIfNeeded: position.high)
+                let partition = KafkaPartition(of: position)
                 let found = state.partitions[partition]?.finish(Int64(truncatingIfNeeded: position.low)) ?? false
                 isDirty = isDirty || found
             }
@@ -65,7 +65,7 @@ final class KafkaProgress: Sendable {
     /// A message was handed out so often, and comes again.
     func note(attempts: Int, at position: Position) {
         change { state in
-            let partition = Int32(truncatingIfNeeded: position.high)
+            let partition = KafkaPartition(of: position)
             state.partitions[partition]?.note(attempts: attempts, at: Int64(truncatingIfNeeded: position.low))
             return true
         }
@@ -83,19 +83,19 @@ final class KafkaProgress: Sendable {
     // MARK: Commits
 
     /// What there is to commit.
-    func commit() -> [(partition: Int32, offset: Int64, note: CommitNote)] {
+    func commit() -> [(partition: KafkaPartition, offset: Int64, note: CommitNote)] {
         state.withLock { state in
             state.isCommitDue = false
-            var commits: [(partition: Int32, offset: Int64, note: CommitNote)] = []
-            for number in state.partitions.keys {
-                guard let commit = state.partitions[number]?.commit() else { continue }
-                commits.append((number, commit.offset, commit.note))
+            var commits: [(partition: KafkaPartition, offset: Int64, note: CommitNote)] = []
+            for partition in state.partitions.keys {
+                guard let commit = state.partitions[partition]?.commit() else { continue }
+                commits.append((partition, commit.offset, commit.note))
             }
             return commits
         }
     }
 
-    func commitFailed(_ partition: Int32) {
+    func commitFailed(_ partition: KafkaPartition) {
         change { state in
             state.partitions[partition]?.commitFailed()
             return true

@@ -8,7 +8,7 @@ final class KafkaRebalance: @unchecked Sendable {
     /// Partitions that go, once those who work on their messages are done.
     private struct Departure {
         let partitions: KafkaPartitions
-        let numbers: Set<Int32>
+        let numbers: Set<KafkaPartition>
         var timer: ScheduledTimer?
     }
 
@@ -60,17 +60,19 @@ final class KafkaRebalance: @unchecked Sendable {
     /// How far the group has got, and where it begins if it has not.
     private func committed(_ partitions: KafkaPartitions) throws -> [PartitionProgress] {
         let found = KafkaPartitions()
-        for number in partitions.numbers { found.add(consumer.topic, number) }
+        for index in 0..<partitions.count {
+            found.add(consumer.topics.name(of: partitions.partition(at: index, consumer.topics)), partitions[index].partition)
+        }
         let timeout = options.connectTimeout
         if !found.isEmpty {
             let code = rd_kafka_committed(consumer.handle.raw, found.raw, Int32(timeout / .milliseconds(1)))
-            guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError.make(code, topic: consumer.topic) }
+            guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError.make(code, topic: consumer.selection.text) }
         }
         return try (0..<found.count).map { index in
             let offset = found[index].offset
             if offset >= 0 { return PartitionProgress(from: offset, CommitNote(found.note(at: index), at: offset)) }
             let first = try start.offset(
-                of: found[index].partition, in: consumer.topic, on: consumer.handle, timeout: timeout)
+                of: found.partition(at: index, consumer.topics), on: consumer, timeout: timeout)
             // Where a group has begun has to stay when another member takes over.
             return first >= 0 ? PartitionProgress(from: first, isDirty: true) : PartitionProgress(from: nil)
         }
@@ -78,16 +80,19 @@ final class KafkaRebalance: @unchecked Sendable {
 
     private func read(_ partitions: KafkaPartitions, from starts: [PartitionProgress]) {
         let target = KafkaPartitions()
-        for (number, progress) in zip(partitions.numbers, starts) {
-            consumer.progress.add(number, progress)
-            target.add(consumer.topic, number, offset: progress.low ?? Int64(RD_KAFKA_OFFSET_BEGINNING))
+        let coming = partitions.partitions(consumer.topics)
+        for (partition, progress) in zip(coming, starts) {
+            consumer.progress.add(partition, progress)
+            target.add(
+                consumer.topics.name(of: partition), partition.number,
+                offset: progress.low ?? Int64(RD_KAFKA_OFFSET_BEGINNING))
         }
         if isCooperative {
             rd_kafka_error_destroy(rd_kafka_incremental_assign(consumer.handle.raw, target.raw))
         } else {
             _ = rd_kafka_assign(consumer.handle.raw, target.raw)
         }
-        for number in partitions.numbers { consumer.turnAside(number) }
+        for partition in coming { consumer.turnAside(partition) }
     }
 
     private var isCooperative: Bool {
@@ -95,32 +100,34 @@ final class KafkaRebalance: @unchecked Sendable {
     }
 
     /// Reads partitions without a group. What is `new` was made after the subscription, and is read from its beginning.
-    func takeAll(_ numbers: [Int32], areNew: Bool = false) {
-        guard !numbers.isEmpty else { return }
+    func takeAll(_ partitions: [KafkaPartition], areNew: Bool = false) {
+        guard !partitions.isEmpty else { return }
         let target = KafkaPartitions()
-        for known in consumer.progress.next { target.add(consumer.topic, known.partition, offset: known.offset) }
-        for number in numbers {
+        for known in consumer.progress.next {
+            target.add(consumer.topics.name(of: known.partition), known.partition.number, offset: known.offset)
+        }
+        for partition in partitions {
             let offset: Int64
             do {
                 offset =
                     areNew
                     ? Int64(RD_KAFKA_OFFSET_BEGINNING)
-                    : try start.offset(of: number, in: consumer.topic, on: consumer.handle, timeout: options.connectTimeout)
+                    : try start.offset(of: partition, on: consumer, timeout: options.connectTimeout)
             } catch {
                 consumer.reportLost(error as? MillraceError ?? MillraceError(.connectionFailed, "\(error)", isRetriable: true))
                 continue
             }
-            consumer.progress.add(number, PartitionProgress(from: offset >= 0 ? offset : nil))
-            target.add(consumer.topic, number, offset: offset)
+            consumer.progress.add(partition, PartitionProgress(from: offset >= 0 ? offset : nil))
+            target.add(consumer.topics.name(of: partition), partition.number, offset: offset)
         }
         _ = rd_kafka_assign(consumer.handle.raw, target.raw)
-        for index in 0..<target.count { consumer.turnAside(target[index].partition) }
+        for partition in target.partitions(consumer.topics) { consumer.turnAside(partition) }
     }
 
     // MARK: Partitions that go
 
     private func depart(_ partitions: KafkaPartitions) {
-        let numbers = Set(partitions.numbers)
+        let numbers = Set(partitions.partitions(consumer.topics))
         if rd_kafka_assignment_lost(consumer.handle.raw) != 0 {
             // They are somebody else's already: what is still worked on here is handed out there as well.
             consumer.withdraw(numbers)
@@ -137,11 +144,11 @@ final class KafkaRebalance: @unchecked Sendable {
         look()
     }
 
-    private static func lost(_ numbers: Set<Int32>, of consumer: KafkaConsumer) -> MillraceError {
-        let list = numbers.sorted().map { "\($0)" }.joined(separator: ", ")
+    private static func lost(_ partitions: Set<KafkaPartition>, of consumer: KafkaConsumer) -> MillraceError {
+        let list = partitions.map { "\($0.number) of '\(consumer.topics.name(of: $0))'" }.sorted().joined(separator: ", ")
         return MillraceError(
             .connectionFailed,
-            "topic '\(consumer.topic)': group '\(consumer.group ?? "")' has given away partitions \(list) without waiting:"
+            "group '\(consumer.group ?? "")' has given away partitions \(list) without waiting:"
                 + " what was acknowledged and not committed there is handed out again", isRetriable: true)
     }
 

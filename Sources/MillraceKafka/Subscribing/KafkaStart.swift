@@ -5,9 +5,9 @@ import Millrace
 struct KafkaStart: Sendable {
     private let position: StartPosition
     /// The partitions' ends when the subscription was opened; those of partitions that were made later are not there.
-    private let ends: [Int32: Int64]
+    private let ends: [KafkaPartition: Int64]
 
-    init(_ position: StartPosition, ends: [Int32: Int64]) {
+    init(_ position: StartPosition, ends: [KafkaPartition: Int64]) {
         self.position = position
         self.ends = ends
     }
@@ -16,16 +16,17 @@ struct KafkaStart: Sendable {
     static func needsEnds(_ position: StartPosition) -> Bool { position == .now }
 
     /// The offset to begin at, which may be `RD_KAFKA_OFFSET_BEGINNING`.
-    func offset(of partition: Int32, in topic: String, on handle: KafkaHandle, timeout: Duration) throws -> Int64 {
+    func offset(of partition: KafkaPartition, on consumer: KafkaConsumer, timeout: Duration) throws -> Int64 {
         switch position {
         case .beginning: Int64(RD_KAFKA_OFFSET_BEGINNING)
         // What was made later begins after it.
         case .now: ends[partition] ?? Int64(RD_KAFKA_OFFSET_BEGINNING)
         case .after(let position):
             // Positions of partitions do not compare: in the others nothing is left out.
-            position.high == UInt64(partition)
+            KafkaPartition(of: position) == partition
                 ? Int64(clamping: position.low) + 1 : Int64(RD_KAFKA_OFFSET_BEGINNING)
-        case .time(let time): try Self.offset(at: time, partition, topic, handle, timeout)
+        case .time(let time):
+            try Self.offset(at: time, partition.number, consumer.topics.name(of: partition), consumer.handle, timeout)
         }
     }
 

@@ -10,6 +10,7 @@ final class KafkaSubscription: Subscription {
 
     let topic: String
     let group: String?
+    private let topics: KafkaTopicTable
     private let options: KafkaOptions
     private let lease: Duration
     private let producer: KafkaProducer
@@ -23,10 +24,11 @@ final class KafkaSubscription: Subscription {
     private let hasClosed = Signal()
 
     init(
-        _ transport: KafkaTransport, topic: String, _ subscription: SubscriptionOptions, start: KafkaStart,
-        partitions: [Int32]
+        _ transport: KafkaTransport, to selection: KafkaSelection, _ topics: KafkaTopicTable,
+        _ subscription: SubscriptionOptions, start: KafkaStart, partitions: [KafkaPartition]
     ) throws {
-        self.topic = topic
+        topic = selection.text
+        self.topics = topics
         group = subscription.group
         options = transport.options
         lease = subscription.lease
@@ -39,8 +41,8 @@ final class KafkaSubscription: Subscription {
         progress = KafkaProgress { dirty.fire() }
         do {
             consumer = try KafkaConsumer(
-                topic, group: subscription.group, transport.options, start: start, buffer: buffer, progress: progress,
-                loop: loop, clock: clock, observers: observers)
+                selection, topics, group: subscription.group, transport.options, start: start, buffer: buffer,
+                progress: progress, loop: loop, clock: clock, observers: observers)
         } catch {
             loop.stop()
             throw error
@@ -119,6 +121,7 @@ final class KafkaSubscription: Subscription {
 
     /// Sends a message that was given up to the dead letters; it is done when it is there.
     private func bury(_ entry: DeliveryBuffer.Entry, _ reason: String) {
+        let topic = topics.name(of: KafkaPartition(of: entry.position))
         guard case .topicSuffix(let suffix) = options.deadLetters else {
             observers.report(.warning, .messagesDropped(topic: topic, count: 1, reason: reason))
             progress.finish([entry.position])
