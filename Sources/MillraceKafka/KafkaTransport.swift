@@ -119,6 +119,7 @@ public final class KafkaTransport: Transport {
         options.group = options.group ?? self.options.group
         let position = options.start ?? (options.group == nil ? .now : .beginning)
         let found = try await partitions(of: selection)
+        for topic in KafkaRetryTopics(self.options, selection, options)?.names ?? [] { try await makeSure(of: topic) }
         let table = KafkaTopicTable(selection.names)
         let partitions = found.flatMap { found in
             found.numbers.map { KafkaPartition($0, ofTopic: table.number(of: found.topic)) }

@@ -19,4 +19,14 @@ package enum DurationText {
         }
         return duration <= maximum ? duration : nil
     }
+
+    /// The shortest such text of a duration, cut to milliseconds.
+    package static func text(of duration: Duration) -> String {
+        let milliseconds = Int64(duration / .milliseconds(1))
+        for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] as [(String, Int64)]
+        where milliseconds > 0 && milliseconds % size == 0 {
+            return "\(milliseconds / size)\(unit)"
+        }
+        return "\(milliseconds)ms"
+    }
 }

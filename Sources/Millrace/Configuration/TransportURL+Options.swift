@@ -18,6 +18,18 @@ extension TransportURL {
         return duration
     }
 
+    /// Takes out an option that is a list of durations with commas between them, each as in ``takeDuration(_:atLeast:)``; empty
+    /// when it is not there.
+    package mutating func takeDurations(_ name: String, atLeast minimum: Duration = .milliseconds(1)) throws -> [Duration] {
+        guard let text = take(name) else { return [] }
+        return try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+            guard let duration = DurationText.parse(part), duration >= minimum else {
+                throw invalid(name, shown(text, of: name), "\(DurationText.bound), with commas between them; at least \(minimum)")
+            }
+            return duration
+        }
+    }
+
     /// Takes out an option that is `true` or `false`, which `1` and `0` stand for as well; nil when it is not there. Throws a
     /// ``MillraceError`` of code `invalidOption` for other text.
     public mutating func takeFlag(_ name: String) throws -> Bool? {

@@ -47,6 +47,18 @@ package final class DeliveryBuffer: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
+    /// Takes a message in that is to be handed out after a delay.
+    package func arrive(_ entry: Entry, after delay: Duration) {
+        let due = clock.now.advanced(by: delay)
+        let id = state.withLock { state in
+            let id = state.makeID()
+            state.delay(entry, id: id, until: due)
+            return id
+        }
+        let timer = clock.schedule(after: delay) { [weak self] in self?.change { $0.endDelay(id) } }
+        if !state.withLock({ $0.setTimer(timer, of: id) }) { timer.cancel() }
+    }
+
     /// Takes in messages that came back, and others in the broker's order, but for those that are refused under the lock: whoever
     /// withdraws messages meanwhile has noted so before, or finds these here.
     package func arrive(returned: [Entry], fresh: [Entry], refusing isRefused: (Entry) -> Bool) -> [Entry] {

@@ -169,8 +169,12 @@ struct DeliveryBufferState: Sendable {
     mutating func delay(_ token: DeliveryToken, id: UInt64, until due: ClockInstant) -> Entry? {
         guard var entry = remove(token) else { return nil }
         entry.attempt += 1
-        delayed[id] = Delayed(entry: entry, due: due, timer: nil)
+        delay(entry, id: id, until: due)
         return entry
+    }
+
+    mutating func delay(_ entry: Entry, id: UInt64, until due: ClockInstant) {
+        delayed[id] = Delayed(entry: entry, due: due, timer: nil)
     }
 
     mutating func setTimer(_ timer: ScheduledTimer, of id: UInt64) -> Bool {

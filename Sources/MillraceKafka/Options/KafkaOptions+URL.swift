@@ -25,6 +25,7 @@ extension KafkaOptions {
     /// | `partitions`, `replication`       | ``newTopics``: missing topics are made, with so many of them                  |
     /// | `timestamps`                      | ``receivesTimestamps``: `true` or `false`                                     |
     /// | `dead-letters`                    | a suffix for ``deadLetters``; empty to drop                                   |
+    /// | `retry-topics`                    | ``retryTopics``: `5s,1m,10m`                                                  |
     /// | `property.NAME`                   | the property `NAME` of librdkafka                                             |
     ///
     /// - Throws: A `MillraceError` of code `invalidOption` that names the part, its value and its bound, but no secret.
@@ -95,6 +96,7 @@ extension KafkaOptions {
             newTopics = KafkaNewTopics(partitions: partitions, replication: replication)
         }
         receivesTimestamps = try url.takeFlag("timestamps") ?? false
+        retryTopics = try url.takeDurations("retry-topics")
         if let suffix = url.take("dead-letters") { deadLetters = suffix.isEmpty ? .drop : .topicSuffix(suffix) }
     }
 }

@@ -34,6 +34,12 @@ extension KafkaOptions {
         if let own = properties.keys.sorted().first(where: { Self.ownProperties.contains($0) }) {
             throw Self.invalid("properties[\"\(own)\"]", "given", "left out: the transport sets it itself")
         }
+        guard retryTopics.count <= 16, Set(retryTopics).count == retryTopics.count,
+            retryTopics.allSatisfy({ $0 >= .milliseconds(1) && $0 <= .seconds(7 * 86_400) })
+        else {
+            let delays = retryTopics.map { "\($0)" }.joined(separator: ", ")
+            throw Self.invalid("retryTopics", delays, "at most 16, each once, 1 millisecond to 7 days")
+        }
         try security.validate()
         try newTopics?.validate()
     }

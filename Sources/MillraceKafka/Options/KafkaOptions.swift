@@ -58,6 +58,14 @@ public struct KafkaOptions: Sendable, Hashable {
     public var member: String?
     /// Defaults to the suffix `.dead-letter`.
     public var deadLetters: DeadLetters
+    /// After how long messages come back that were sent to topics for retries. Defaults to none: `retry(after:)` is held by the
+    /// process.
+    ///
+    /// With `[.seconds(5), .seconds(60)]`, a message of `orders` that is to be tried again after a minute or more goes to
+    /// `orders.retry.1m`, one after five seconds or more to `orders.retry.5s`; what is left of the delay, and shorter ones, are held
+    /// by the process. Groups share these topics and take their own messages. Used by groups that do not ask for an order,
+    /// since later messages pass by; patterns do not use them. At most 16, each once, 1 millisecond to 7 days.
+    public var retryTopics: [Duration]
     /// How to make topics that are missing. Defaults to nil: it is left to the broker, which may or may not do it.
     public var newTopics: KafkaNewTopics?
     /// Whether received messages carry the record's time, in milliseconds since 1970, under ``KafkaMetadata/timestamp``.
@@ -74,7 +82,7 @@ public struct KafkaOptions: Sendable, Hashable {
         linger: Duration = .zero, compression: Compression = .none, maximumMessageSize: Int = 1_048_588,
         sessionTimeout: Duration = .seconds(45), revokeTimeout: Duration = .seconds(10),
         commitInterval: Duration = .milliseconds(500), group: String? = nil, member: String? = nil,
-        deadLetters: DeadLetters = .topicSuffix(".dead-letter"), newTopics: KafkaNewTopics? = nil,
+        deadLetters: DeadLetters = .topicSuffix(".dead-letter"), retryTopics: [Duration] = [], newTopics: KafkaNewTopics? = nil,
         receivesTimestamps: Bool = false, properties: [String: String] = [:]
     ) {
         self.servers = servers
@@ -92,6 +100,7 @@ public struct KafkaOptions: Sendable, Hashable {
         self.group = group
         self.member = member
         self.deadLetters = deadLetters
+        self.retryTopics = retryTopics
         self.newTopics = newTopics
         self.receivesTimestamps = receivesTimestamps
         self.properties = properties

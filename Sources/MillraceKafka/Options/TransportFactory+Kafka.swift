@@ -41,6 +41,7 @@ extension TransportFactory {
         Option("timestamps", "Whether received messages carry the record's time.", default: "false"),
         Option(
             "dead-letters", "The suffix of the topic for rejected messages; empty to drop them.", default: ".dead-letter"),
+        Option("retry-topics", "Delays of topics for messages that are tried again: 5s,1m; held by the process otherwise."),
         Option("property.NAME", "Any property of librdkafka."),
     ]
 }

@@ -15,33 +15,41 @@ final class KafkaConsumer: @unchecked Sendable {
     let selection: KafkaSelection
     let topics: KafkaTopicTable
     let group: String?
+    private let retries: KafkaRetryTopics?
     private let options: KafkaOptions
     private let start: KafkaStart
     private let clock: any SchedulingClock
     private let observers: AttachableObservers
     private let buffer: DeliveryBuffer
     let progress: KafkaProgress
+    private let transfers: KafkaTransfers
     private let link: KafkaLink
+    /// Has the loop look after what has come.
+    let wake: LoopSignal
     let events: KafkaQueue
     private let fetched: KafkaQueue
     private let records: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
     private lazy var commits = KafkaCommits(self, progress, options, clock)
+    private lazy var retryReader = retries.map { KafkaRetryReader(self, $0, clock) }
     private lazy var rebalance = KafkaRebalance(self, start, options, clock)
     private var isStopped = false
     private var heartbeat: ScheduledTimer?
 
     init(
-        _ selection: KafkaSelection, _ topics: KafkaTopicTable, group: String?, _ options: KafkaOptions, start: KafkaStart,
-        buffer: DeliveryBuffer, progress: KafkaProgress, loop: EventLoop, clock: any SchedulingClock,
+        _ selection: KafkaSelection, _ topics: KafkaTopicTable, group: String?, _ retries: KafkaRetryTopics?,
+        _ options: KafkaOptions, start: KafkaStart,
+        buffer: DeliveryBuffer, progress: KafkaProgress, transfers: KafkaTransfers, loop: EventLoop, clock: any SchedulingClock,
         observers: AttachableObservers
     ) throws {
         self.selection = selection
         self.topics = topics
         self.group = group
+        self.retries = retries
         self.options = options
         self.start = start
         self.buffer = buffer
         self.progress = progress
+        self.transfers = transfers
         self.loop = loop
         self.clock = clock
         self.observers = observers
@@ -55,12 +63,12 @@ final class KafkaConsumer: @unchecked Sendable {
         guard let main = rd_kafka_queue_get_consumer(handle.raw), let own = rd_kafka_queue_new(handle.raw) else {
             throw MillraceError(.invalidState, "librdkafka has no queue for the consumer", isRetriable: false)
         }
-        let wake = LoopSignal(loop)
+        wake = LoopSignal(loop)
         events = KafkaQueue(main, of: handle, wake)
         fetched = KafkaQueue(own, of: handle, wake)
         records = .allocate(capacity: Self.batch)
         // Now, before threads are there that both could be made by.
-        _ = (commits, rebalance)
+        _ = (commits, rebalance, retryReader)
         wake.action = { [weak self] in self?.serve() }
     }
 
@@ -76,7 +84,7 @@ final class KafkaConsumer: @unchecked Sendable {
             lookForPartitions()
         } else {
             let list = KafkaPartitions()
-            for name in selection.isPattern ? [selection.text] : selection.names { list.add(name, -1) }
+            for name in selection.isPattern ? [selection.text] : selection.names + (retries?.names ?? []) { list.add(name, -1) }
             let code = rd_kafka_subscribe(handle.raw, list.raw)
             if code != RD_KAFKA_RESP_ERR_NO_ERROR { buffer.lose(KafkaError.make(code, topic: selection.text)) }
         }
@@ -129,6 +137,7 @@ final class KafkaConsumer: @unchecked Sendable {
             }
         }
         fetch()
+        if !isStopped { retryReader?.serve(buffer) }
     }
 
     private func note(_ event: OpaquePointer?) {
@@ -179,13 +188,15 @@ final class KafkaConsumer: @unchecked Sendable {
         buffer.arrive(entries)
     }
 
-    private func message(of record: UnsafeMutablePointer<rd_kafka_message_t>, _ topic: String) -> Message {
+    /// The message of a record, which was published to `topic`.
+    func message(of record: UnsafeMutablePointer<rd_kafka_message_t>, _ topic: String) -> Message {
         var message = KafkaLayout.decode(record, topic: topic, receivesTimestamps: options.receivesTimestamps)
         if selection.isMany { message.metadata[MetadataKey.topic] = topic }
         return message
     }
 
-    private func note(_ code: rd_kafka_resp_err_t, _ topic: String) {
+    /// Takes note of what comes in the place of a message.
+    func note(_ code: rd_kafka_resp_err_t, _ topic: String) {
         let error = KafkaError.make(code, topic: topic)
         guard error.isRetriable else { return buffer.lose(error) }
         observers.report(.warning, .disconnected(transport: "kafka", error: error))
@@ -193,6 +204,7 @@ final class KafkaConsumer: @unchecked Sendable {
 
     /// Turns a partition's messages aside into the queue that may wait. After librdkafka was told to read it.
     func turnAside(_ partition: KafkaPartition) {
+        guard retryReader?.add(partition) != true else { return }
         guard let queue = rd_kafka_queue_get_partition(handle.raw, topics.name(of: partition), partition.number) else { return }
         rd_kafka_queue_forward(queue, fetched.raw)
         rd_kafka_queue_destroy(queue)
@@ -226,14 +238,15 @@ final class KafkaConsumer: @unchecked Sendable {
     /// Commits what there is and waits until the group's coordinator has it.
     func flush() async throws { try await commits.flush() }
 
-    /// What is unsettled with readers in a partition.
+    /// What is unsettled with readers in partitions, or on its way to another topic.
     func outCount(of partitions: Set<KafkaPartition>) -> Int {
-        buffer.outCount { partitions.contains(KafkaPartition(of: $0)) }
+        buffer.outCount { partitions.contains(KafkaPartition(of: $0)) } + transfers.count(of: partitions)
     }
 
     /// Takes out what waits here of partitions that others read from now on.
     func withdraw(_ partitions: Set<KafkaPartition>) {
         progress.leave(partitions)
+        retryReader?.remove(partitions)
         _ = buffer.withdraw { partitions.contains(KafkaPartition(of: $0)) }
     }
 

@@ -2,15 +2,10 @@ import Millrace
 
 /// A member of a topic's consumer group, or a reader of all its partitions.
 final class KafkaSubscription: Subscription {
-    private struct State {
-        var burials = 0
-        var buried: [Signal] = []
-        var isClosed = false
-    }
-
     let topic: String
     let group: String?
     private let topics: KafkaTopicTable
+    private let retries: KafkaRetryTopics?
     private let options: KafkaOptions
     private let lease: Duration
     private let producer: KafkaProducer
@@ -20,7 +15,8 @@ final class KafkaSubscription: Subscription {
     private let loop: EventLoop
     private let clock: any SchedulingClock
     private let observers: AttachableObservers
-    private let state = Lock(State())
+    private let transfers = KafkaTransfers()
+    private let isClosed = Lock(false)
     private let hasClosed = Signal()
 
     init(
@@ -29,6 +25,7 @@ final class KafkaSubscription: Subscription {
     ) throws {
         topic = selection.text
         self.topics = topics
+        retries = KafkaRetryTopics(transport.options, selection, subscription)
         group = subscription.group
         options = transport.options
         lease = subscription.lease
@@ -41,8 +38,8 @@ final class KafkaSubscription: Subscription {
         progress = KafkaProgress { dirty.fire() }
         do {
             consumer = try KafkaConsumer(
-                selection, topics, group: subscription.group, transport.options, start: start, buffer: buffer,
-                progress: progress, loop: loop, clock: clock, observers: observers)
+                selection, topics, group: subscription.group, retries, transport.options, start: start, buffer: buffer,
+                progress: progress, transfers: transfers, loop: loop, clock: clock, observers: observers)
         } catch {
             loop.stop()
             throw error
@@ -62,7 +59,7 @@ final class KafkaSubscription: Subscription {
     /// The cluster knows nothing of leases: members keep them by themselves.
     private func watchLeases() {
         clock.schedule(after: lease / 4) { [weak self] in
-            guard let self, !state.withLock({ $0.isClosed }) else { return }
+            guard let self, !isClosed.withLock({ $0 }) else { return }
             for entry in buffer.expire(lease: lease) {
                 progress.note(attempts: entry.attempt - 1, at: entry.position)
                 observers.report(
@@ -96,15 +93,34 @@ final class KafkaSubscription: Subscription {
     func settle(_ token: DeliveryToken, _ settlement: Settlement) {
         switch settlement {
         case .acknowledge: return acknowledge([token])
+        case .retry(let delay) where retries != nil && write(token, toBeRetriedAfter: delay): break
         case .release, .retry:
             let position = buffer.positions(of: [token]).first
             guard takeBack(token, settlement) else { return reportIgnored(1) }
             if let position { withdrawIfGone(position) }
         case .reject(let reason):
-            guard let entry = buffer.remove(token, { _ in state.withLock { $0.burials += 1 } }) else { return reportIgnored(1) }
+            guard let entry = take(token) else { return reportIgnored(1) }
             bury(entry, reason)
         }
         consumer.noteSettled()
+    }
+
+    /// Ends a delivery whose message goes to another topic.
+    private func take(_ token: DeliveryToken) -> DeliveryBuffer.Entry? {
+        buffer.remove(token) { transfers.begin($0.position) }
+    }
+
+    /// Writes a message to the topic for retries after such a delay. False when it is to be held here.
+    private func write(_ token: DeliveryToken, toBeRetriedAfter delay: Duration) -> Bool {
+        guard let retries, let position = buffer.positions(of: [token]).first,
+            let target = retries.topic(after: delay, of: topics.name(of: KafkaPartition(of: position)))
+        else { return false }
+        guard var entry = take(token) else { return false }
+        let retryAt = clock.unixMilliseconds + Int64(delay / .milliseconds(1))
+        let letter = retries.letter(of: entry, at: retryAt)
+        entry.attempt += 1
+        transfer(entry, letter, to: target)
+        return true
     }
 
     /// The delivery comes back, at once or later. False when it had been settled before.
@@ -119,42 +135,40 @@ final class KafkaSubscription: Subscription {
         _ = buffer.withdraw { $0 == position }
     }
 
-    /// Sends a message that was given up to the dead letters; it is done when it is there.
+    /// Sends a message that was given up to the dead letters.
     private func bury(_ entry: DeliveryBuffer.Entry, _ reason: String) {
-        let topic = topics.name(of: KafkaPartition(of: entry.position))
+        let name = topics.name(of: KafkaPartition(of: entry.position))
+        let topic = retries?.base(of: name) ?? name
         guard case .topicSuffix(let suffix) = options.deadLetters else {
             observers.report(.warning, .messagesDropped(topic: topic, count: 1, reason: reason))
             progress.finish([entry.position])
-            return burialEnded()
+            return transfers.end(entry.position)
         }
         let letter = DeadLetter(
             rejected: entry.message, reason: reason, topic: topic, group: group, transport: "kafka",
             attempts: entry.attempt, at: clock.unixMilliseconds)
-        producer.send(letter.letter, to: topic + suffix) { [self] result in
+        transfer(entry, letter.letter, to: topic + suffix)
+    }
+
+    /// Writes a message to another topic; it is done when it is there, and otherwise comes again.
+    private func transfer(_ entry: DeliveryBuffer.Entry, _ letter: Message, to topic: String) {
+        producer.send(letter, to: topic) { [self] result in
             switch result {
             case .success: progress.finish([entry.position])
             case .failure(let error):
                 observers.report(.error, .disconnected(transport: "kafka", error: error))
                 buffer.restore(entry)
+                withdrawIfGone(entry.position)
             }
-            burialEnded()
+            transfers.end(entry.position)
+            consumer.noteSettled()
         }
-    }
-
-    private func burialEnded() {
-        let signals = state.withLock { state -> [Signal] in
-            state.burials -= 1
-            guard state.burials == 0 else { return [] }
-            defer { state.buried = [] }
-            return state.buried
-        }
-        for signal in signals { signal.fire() }
     }
 
     func renew(_ tokens: [DeliveryToken]) { buffer.renew(tokens) }
 
     private func reportIgnored(_ count: Int) {
-        observers.reportIgnored(count, of: self, isClosed: state.withLock { $0.isClosed })
+        observers.reportIgnored(count, of: self, isClosed: isClosed.withLock { $0 })
     }
 
     // MARK: End
@@ -165,19 +179,14 @@ final class KafkaSubscription: Subscription {
     }
 
     func flush() async throws {
-        let done = Signal()
-        let mustWait = state.withLock { state in
-            if state.burials > 0 { state.buried.append(done) }
-            return state.burials > 0
-        }
-        if mustWait { await done.waitUncancellably() }
+        await transfers.finish()
         try await consumer.flush()
     }
 
     func close() async {
-        let isFirst = state.withLock { state in
-            defer { state.isClosed = true }
-            return !state.isClosed
+        let isFirst = isClosed.withLock { isClosed in
+            defer { isClosed = true }
+            return !isClosed
         }
         guard isFirst else { return await hasClosed.waitUncancellably() }
         defer { hasClosed.fire() }

@@ -1,0 +1,35 @@
+import CRdKafka
+import Millrace
+
+/// A partition of a topic for retries: its first message is held until its delay is over, and what is behind it with it; all of them
+/// have the same delay. On the consumer's loop.
+final class KafkaRetryPartition: @unchecked Sendable {
+    // Safe to share: used on the loop's thread alone.
+    let partition: KafkaPartition
+    private let delay: Duration
+    private let queue: KafkaQueue
+    private var held: UnsafeMutablePointer<rd_kafka_message_t>?
+
+    /// Reads the partition by itself. After librdkafka was told to read it.
+    init?(_ partition: KafkaPartition, named topic: String, after delay: Duration, of handle: KafkaHandle, _ wake: LoopSignal) {
+        guard let queue = rd_kafka_queue_get_partition(handle.raw, topic, partition.number) else { return nil }
+        rd_kafka_queue_forward(queue, nil)
+        self.partition = partition
+        self.delay = delay
+        self.queue = KafkaQueue(queue, of: handle, wake)
+    }
+
+    deinit { if let held { rd_kafka_message_destroy(held) } }
+
+    /// The next message, if its time has come; otherwise when that is, if there is one.
+    func take(now: Int64) -> (record: UnsafeMutablePointer<rd_kafka_message_t>?, due: Int64?) {
+        if held == nil, rd_kafka_consume_batch_queue(queue.raw, 0, &held, 1) < 1 { held = nil }
+        guard let record = held else { return (nil, nil) }
+        if record.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR {
+            let due = rd_kafka_message_timestamp(record, nil) + Int64(delay / .milliseconds(1))
+            guard due <= now else { return (nil, due) }
+        }
+        held = nil
+        return (record, nil)
+    }
+}

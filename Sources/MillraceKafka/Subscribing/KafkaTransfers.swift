@@ -1,0 +1,39 @@
+import Millrace
+
+/// Messages of a subscription that are on their way to another topic: to the dead letters, or to be tried again later. Each is done
+/// when it is there, and otherwise comes again.
+final class KafkaTransfers: Sendable {
+    private struct State {
+        var positions: Set<Position> = []
+        var waiting: [Signal] = []
+    }
+
+    private let state = Lock(State())
+
+    func begin(_ position: Position) { state.withLock { _ = $0.positions.insert(position) } }
+
+    func end(_ position: Position) {
+        let signals = state.withLock { state -> [Signal] in
+            state.positions.remove(position)
+            guard state.positions.isEmpty else { return [] }
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for signal in signals { signal.fire() }
+    }
+
+    /// How many of these partitions' messages are under way.
+    func count(of partitions: Set<KafkaPartition>) -> Int {
+        state.withLock { $0.positions.count { partitions.contains(KafkaPartition(of: $0)) } }
+    }
+
+    /// Waits until nothing is under way.
+    func finish() async {
+        let done = Signal()
+        let mustWait = state.withLock { state in
+            if !state.positions.isEmpty { state.waiting.append(done) }
+            return !state.positions.isEmpty
+        }
+        if mustWait { await done.waitUncancellably() }
+    }
+}
