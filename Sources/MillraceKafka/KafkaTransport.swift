@@ -16,8 +16,8 @@ public final class KafkaTransport: Transport {
     let producer: KafkaProducer
     private let loop: EventLoop
     private let subscriptions = OpenSubscriptions<KafkaSubscription>()
-    /// Topics that are known to be there.
-    private let topics = Lock<Set<String>>([])
+    let catalog: KafkaCatalog
+    private let transactionalIDs: TransactionalIDs
 
     /// Connects to a cluster.
     ///
@@ -34,6 +34,7 @@ public final class KafkaTransport: Transport {
         self.options = options
         self.clock = clock
         self.observers = AttachableObservers(observers)
+        transactionalIDs = TransactionalIDs(member: options.member)
         loop = try EventLoop(name: "millrace-kafka")
         do {
             producer = try KafkaProducer(options, loop: loop, clock: clock, observers: self.observers)
@@ -41,6 +42,7 @@ public final class KafkaTransport: Transport {
             loop.stop()
             throw error
         }
+        catalog = KafkaCatalog(options, producer)
         do {
             let cluster = KafkaTopics(handle: producer.handle, options: options)
             try await KafkaThread.call { try cluster.check() }
@@ -60,6 +62,7 @@ public final class KafkaTransport: Transport {
     public var capabilities: Capabilities {
         var capabilities: Capabilities = [
             .durable, .groups, .orderedByKey, .orderedAcrossMembers, .delayedRetry, .attemptCount, .replay, .startAtPosition,
+            .transactions,
         ]
         if options.deadLetters != .drop { capabilities.insert(.deadLetters) }
         return capabilities
@@ -77,21 +80,8 @@ public final class KafkaTransport: Transport {
         for message in messages { try Naming.check(message) }
         guard !messages.isEmpty else { return }
         try subscriptions.checkOpen()
-        if options.newTopics != nil { try await makeSure(of: topic) }
+        try await catalog.makeSure(of: topic)
         try await producer.publish(messages, to: topic)
-    }
-
-    private func makeSure(of topic: String) async throws {
-        guard !topics.withLock({ $0.contains(topic) }) else { return }
-        _ = try await partitions(of: KafkaSelection(topic))
-    }
-
-    @discardableResult
-    private func partitions(of selection: KafkaSelection) async throws -> [(topic: String, numbers: [Int32])] {
-        let cluster = KafkaTopics(handle: producer.handle, options: options)
-        let found = try await KafkaThread.call { try cluster.partitions(of: selection) }
-        topics.withLock { $0.formUnion(found.map(\.topic)) }
-        return found
     }
 
     // MARK: Subscribe
@@ -101,7 +91,7 @@ public final class KafkaTransport: Transport {
         let selection = try KafkaSelection(topic)
         try SubscriptionOptions(group: group).validate()
         try subscriptions.checkOpen()
-        try await partitions(of: selection)
+        _ = try await catalog.partitions(of: selection)
     }
 
     /// Opens a subscription with a consumer of its own. See `Subscriber`.
@@ -118,17 +108,20 @@ public final class KafkaTransport: Transport {
         var options = options
         options.group = options.group ?? self.options.group
         let position = options.start ?? (options.group == nil ? .now : .beginning)
-        let found = try await partitions(of: selection)
-        for topic in KafkaRetryTopics(self.options, selection, options)?.names ?? [] { try await makeSure(of: topic) }
-        let table = KafkaTopicTable(selection.names)
-        let partitions = found.flatMap { found in
-            found.numbers.map { KafkaPartition($0, ofTopic: table.number(of: found.topic)) }
+        let retries = KafkaRetryTopics(self.options, selection, options)
+        for topic in retries?.names ?? [] { _ = try await catalog.partitions(of: KafkaSelection(topic)) }
+        let topics = KafkaTopicTable(selection.names)
+        let partitions = try await catalog.partitions(of: selection).flatMap { found in
+            found.numbers.map { KafkaPartition($0, ofTopic: topics.number(of: found.topic)) }
         }
-        let cluster = KafkaTopics(handle: producer.handle, options: self.options)
-        let ends =
-            KafkaStart.needsEnds(position) ? try await KafkaThread.call { try cluster.ends(of: partitions, table) } : [:]
-        let subscription = try KafkaSubscription(
-            self, to: selection, table, options, start: KafkaStart(position, ends: ends), partitions: partitions)
+        let ends = KafkaStart.needsEnds(position) ? try await catalog.ends(of: partitions, topics) : [:]
+        let transactional = try await transactionalProducer(selection, options)
+        let plan = KafkaPlan(
+            selection: selection, topics: topics, options: options, retries: retries,
+            start: KafkaStart(position, ends: ends), partitions: partitions, transactional: transactional)
+        let subscription = try KafkaSubscription(plan, self) { [transactionalIDs] in
+            if let transactional { transactionalIDs.giveBack(transactional.id) }
+        }
         do {
             try subscriptions.add(subscription)
         } catch {
@@ -136,6 +129,23 @@ public final class KafkaTransport: Transport {
             throw error
         }
         return subscription
+    }
+
+    private func transactionalProducer(
+        _ selection: KafkaSelection, _ subscription: SubscriptionOptions
+    ) async throws -> TransactionalProducer? {
+        guard subscription.transactional else { return nil }
+        guard let group = subscription.group else {
+            throw MillraceError(
+                .invalidOption, "topic '\(selection.text)': transactional is true, it needs a consumer group", isRetriable: false)
+        }
+        let id = transactionalIDs.take(group: group, topic: selection.text)
+        do {
+            return try await KafkaThread.call { [options] in try TransactionalProducer.make(options, id: id) }
+        } catch {
+            transactionalIDs.giveBack(id)
+            throw (error as? TransactionFailure)?.error ?? error
+        }
     }
 
     // MARK: End

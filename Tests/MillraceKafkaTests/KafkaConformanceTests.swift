@@ -42,7 +42,7 @@ extension ConformanceSubject {
             "kafka",
             capabilities: [
                 .durable, .groups, .orderedByKey, .orderedAcrossMembers, .delayedRetry, .attemptCount, .replay, .deadLetters,
-                .startAtPosition,
+                .startAtPosition, .transactions,
             ]
         ) {
             try await KafkaTransport(cluster.options, observers: observers)

@@ -66,5 +66,44 @@ extension KafkaTests {
             #expect(text.utf8.count <= 3_500)
             #expect(CommitNote(text, at: 0).isDone(1) && !CommitNote(text, at: 0).isDone(2))
         }
+
+        @Test("of a transaction is that of a copy until it is committed") func preview() {
+            let partition = KafkaPartition(3, ofTopic: 1)
+            let progress = KafkaProgress {}
+            progress.add(partition, PartitionProgress(from: 10))
+            for offset: Int64 in 10..<20 { _ = progress.arrive(partition, offset) }
+            func positions(_ offsets: Int64...) -> [Position] { offsets.map { partition.position(at: $0) } }
+
+            var preview = progress.preview()
+            // Those of the last three are done already, have never come, or are somebody else's.
+            let wanted = [
+                positions(10, 12), positions(11), positions(12), positions(13, 99), [KafkaPartition(4).position(at: 10)],
+            ]
+            let accepted = wanted.map { preview.finish($0) }
+            #expect(accepted == [true, true, false, false, false])
+            #expect(preview.commits().map(\.offset) == [13])
+            #expect(progress.commit().isEmpty)
+            progress.apply(preview)
+            #expect(progress.commit().isEmpty)
+
+            var another = progress.preview()
+            _ = another.finish(positions(14))
+            // What is done meanwhile is committed the next time.
+            progress.finish(positions(13))
+            progress.apply(another)
+            #expect(progress.commit().map(\.offset) == [15])
+        }
+
+        @Test("of a transaction refuses what can't be noted") func unnoted() {
+            let partition = KafkaPartition(0)
+            let progress = KafkaProgress {}
+            progress.add(partition, PartitionProgress(from: 0))
+            for offset: Int64 in 0..<10_000 { _ = progress.arrive(partition, offset) }
+            var preview = progress.preview()
+            let odd = stride(from: Int64(1), to: 10_000, by: 2).map { partition.position(at: $0) }
+            let low = stride(from: Int64(0), to: 200, by: 2).map { partition.position(at: $0) }
+            let accepted = [Array(odd.prefix(100)), Array(odd.dropFirst(100)), low].map { preview.finish($0) }
+            #expect(accepted == [true, false, true] && preview.commits().map(\.offset) == [200])
+        }
     }
 }

@@ -64,7 +64,7 @@ final class HandlerOverlay: Sendable {
     /// Gives a handler another transport or another topic.
     private func move(_ definition: inout HandlerDefinition, _ settings: HandlerSettings) throws {
         // Where input and output share a transport, they move together.
-        let isShared = definition.publisher.map { Self.isSame($0, definition.subscriber) } ?? false
+        let isShared = definition.publishesWhereItReads
         if let topic = settings.topic { definition.topic = topic }
         if let name = settings.transport {
             let transport = try transports[name]
@@ -79,12 +79,6 @@ final class HandlerOverlay: Sendable {
         }
         if let name = settings.outputTransport { definition.send(to: try transports[name]) }
         if let topic = settings.outputTopic { definition.output?.topic = topic }
-    }
-
-    private static func isSame(_ publisher: any Publisher, _ subscriber: any Subscriber) -> Bool {
-        guard let left = publisher as? any Publisher & AnyObject, let right = subscriber as? any Subscriber & AnyObject
-        else { return false }
-        return ObjectIdentifier(left) == ObjectIdentifier(right)
     }
 
     // MARK: Names

@@ -15,6 +15,7 @@ struct HandlerSettings: Sendable {
     private var maximumAttempts: Int?
     private var lease: Duration?
     private var start: StartPosition?
+    private var transactional: Bool?
     private var redelivery: BackoffSettings?
     /// The settings of middleware, by its configuration name. What they mean, the middleware knows.
     private(set) var middleware: [(name: String, node: ConfigurationNode)] = []
@@ -49,6 +50,7 @@ struct HandlerSettings: Sendable {
         maximumAttempts = try section.takeNumber("maximum-attempts")
         lease = try section.takeDuration("lease")
         start = try section.takeStart("start")
+        transactional = try section.takeFlag("transactional")
         redelivery = try section.takeBackoffSettings("redelivery")
         guard let node = section.takeNode("middleware") else { return }
         let middleware = try ConfigurationSection(node, at: section.place(of: "middleware", node))
@@ -73,6 +75,7 @@ struct HandlerSettings: Sendable {
         if let maximumAttempts { options.maximumAttempts = maximumAttempts }
         if let lease { options.lease = lease }
         if let start { options.start = start }
+        if let transactional { options.transactional = transactional }
         if let redelivery { options.redelivery = try redelivery.applied(to: options.redelivery) }
     }
 }

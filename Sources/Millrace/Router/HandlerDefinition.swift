@@ -36,7 +36,15 @@ struct HandlerDefinition: Sendable {
     var subscription: SubscriptionOptions {
         SubscriptionOptions(
             group: group, prefetch: options.effectivePrefetch, ordered: options.ordered, lease: options.lease,
-            start: options.start)
+            start: options.start, transactional: options.transactional)
+    }
+
+    /// Whether outputs go to the transport that is read from.
+    var publishesWhereItReads: Bool {
+        guard let publisher = publisher as? any Publisher & AnyObject,
+            let subscriber = subscriber as? any Subscriber & AnyObject
+        else { return false }
+        return ObjectIdentifier(publisher) == ObjectIdentifier(subscriber)
     }
 
     /// Has all outputs go elsewhere; does nothing for a handler that has none.
@@ -60,8 +68,14 @@ struct HandlerDefinition: Sendable {
         try options.validate(for: name)
         try subscription.validate()
         try options.check(subscriber.capabilities, for: name, system: system)
-        guard case .batch(_, let limit, let wait) = body else { return }
         let subject = "handler '\(name)'"
+        if options.transactional, group == nil || isBatch || publisher != nil && !publishesWhereItReads {
+            throw MillraceError.invalidOption(
+                "transactional", true,
+                bound: "false unless the handler belongs to a group, takes single messages, and publishes to the transport "
+                    + "that it reads from", of: subject)
+        }
+        guard case .batch(_, let limit, let wait) = body else { return }
         guard limit >= 1 else { throw MillraceError.invalidOption("upTo", limit, bound: "at least 1", of: subject) }
         guard limit <= options.effectivePrefetch else {
             throw MillraceError.invalidOption(

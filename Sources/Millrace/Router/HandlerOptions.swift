@@ -34,6 +34,9 @@ public struct HandlerOptions: Sendable {
     /// Where to begin: a consumer group that is new, or a handler without a group. Defaults to nil: a group at the first message
     /// that the transport still has, a handler without one at what comes from now on.
     public var start: StartPosition?
+    /// Whether outputs are published and their input is acknowledged in one transaction of the broker, so that the pipeline is
+    /// exactly-once. Defaults to false. Needs a transport with `Capabilities.transactions`, which is read from and published to.
+    public var transactional: Bool
     /// Middleware of this handler alone, inside of the router's.
     public var middleware: [any Middleware]
 
@@ -42,7 +45,7 @@ public struct HandlerOptions: Sendable {
         concurrency: Int = 1, ordered: Ordering = .byTransport, prefetch: Int? = nil, group: Group = .handlerName,
         maximumAttempts: Int? = nil,
         redelivery: Backoff = .exponential(from: .milliseconds(100), upTo: .seconds(30)), lease: Duration = .seconds(30),
-        start: StartPosition? = nil, @MiddlewareBuilder middleware: () -> [any Middleware] = { [] }
+        start: StartPosition? = nil, transactional: Bool = false, @MiddlewareBuilder middleware: () -> [any Middleware] = { [] }
     ) {
         self.concurrency = concurrency
         self.ordered = ordered
@@ -52,6 +55,7 @@ public struct HandlerOptions: Sendable {
         self.redelivery = redelivery
         self.lease = lease
         self.start = start
+        self.transactional = transactional
         self.middleware = middleware()
     }
 
@@ -90,6 +94,7 @@ public struct HandlerOptions: Sendable {
         if group != .none { try require(.groups, for: "group", group) }
         if ordered == .byKey { try require(.orderedByKey, for: "ordered", ordered) }
         if let maximumAttempts { try require(.attemptCount, for: "maximumAttempts", maximumAttempts) }
+        if transactional { try require(.transactions, for: "transactional", transactional) }
         if let start, start.isArbitrary(inGroup: group != .none) { try require(.startAtPosition, for: "start", start) }
     }
 

@@ -76,6 +76,12 @@ final class HandlerRun: Sendable {
     }
 
     private func work(_ subscription: any Subscription) async throws {
+        if definition.options.transactional, !(subscription.unwrapped is any TransactionalSubscription) {
+            await subscription.close()
+            throw MillraceError(
+                .unsupported, "handler '\(name)': transactional is true, and the subscription has no transactions",
+                isRetriable: false)
+        }
         let scope = WorkerScope(
             definition: definition, environment: environment, subscription: subscription, status: status,
             control: control, history: history, stopping: stopping, meter: meter)

@@ -28,9 +28,13 @@ struct Outbox {
     var receivedAt = ClockInstant(nanoseconds: 0)
     /// Consumers have no outputs whose failure would need the input again.
     private let hasOutputs: Bool
+    /// Publishes and acknowledges in one step; nil for handlers that do not ask for it.
+    private let transactional: (any TransactionalSubscription)?
 
     init(_ scope: WorkerScope) {
         self.scope = scope
+        transactional =
+            scope.definition.options.transactional ? scope.subscription.unwrapped as? any TransactionalSubscription : nil
         hasOutputs = scope.definition.publisher != nil
     }
 
@@ -79,13 +83,10 @@ struct Outbox {
             for (_, action) in outcomeActions { await action(.failed(CancellationError())) }
             return removeAll()
         }
-        if !messages.isEmpty, let output = scope.definition.output {
-            await publish(messages, origins, to: output.topic, output.publisher, failed: &failed)
-        }
-        if !routed.isEmpty, let publisher = scope.definition.publisher {
-            for batch in routed {
-                await publish(batch.messages, batch.origins, to: batch.topic, publisher, failed: &failed)
-            }
+        if let transactional {
+            await commit(Array(inputs.indices), in: transactional, failed: &failed)
+        } else {
+            await publish(failed: &failed)
         }
         scope.status.handled.add(inputs.count - failed.count, ordering: .relaxed)
         if !scope.control.excused.isEmpty {
@@ -99,11 +100,22 @@ struct Outbox {
             meter.acknowledged(inputs.count - failed.count - acknowledged.count, after: time)
         }
         if failed.isEmpty, acknowledged.isEmpty {
-            scope.subscription.acknowledge(inputs)
+            if transactional == nil { scope.subscription.acknowledge(inputs) }
         } else {
             settle(failed, of: batch, wasCutOff: slot.isCutOff)
         }
         removeAll()
+    }
+
+    private func publish(failed: inout [Int: any Error]) async {
+        if !messages.isEmpty, let output = scope.definition.output {
+            await publish(messages, origins, to: output.topic, output.publisher, failed: &failed)
+        }
+        if !routed.isEmpty, let publisher = scope.definition.publisher {
+            for batch in routed {
+                await publish(batch.messages, batch.origins, to: batch.topic, publisher, failed: &failed)
+            }
+        }
     }
 
     private func publish(
@@ -148,9 +160,49 @@ struct Outbox {
         }
     }
 
+    /// Publishes the outputs of some inputs and acknowledges them in one transaction. When that is refused for what one of them
+    /// holds, each gets a transaction of its own.
+    private func commit(
+        _ origins: [Int], in subscription: any TransactionalSubscription, failed: inout [Int: any Error]
+    ) async {
+        let outputs = outputs(of: Set(origins))
+        let clock = scope.environment.clock
+        let start = scope.meter == nil ? receivedAt : clock.now
+        var failure: (any Error)?
+        do {
+            let tokens = origins.filter { !acknowledged.contains($0) }.map { inputs[$0] }
+            try await subscription.commit(outputs, acknowledging: tokens)
+        } catch {
+            failure = error
+        }
+        let time = start.duration(to: clock.now)
+        for output in outputs { scope.meter?.published(output.messages.count, to: output.topic, in: time, error: failure) }
+        guard let failure else { return }
+        if origins.count > 1, (failure as? MillraceError)?.isRetriable == false {
+            for origin in origins { await commit([origin], in: subscription, failed: &failed) }
+            return
+        }
+        for origin in origins { failed[origin] = failure }
+        scope.environment.observers.report(
+            .warning,
+            .publishFailed(
+                handler: scope.definition.name, topic: outputs.first?.topic ?? scope.definition.topic, error: failure))
+    }
+
+    private func outputs(of wanted: Set<Int>) -> [TopicMessages] {
+        var outputs: [TopicMessages] = []
+        func add(_ messages: [Message], _ origins: [Int], to topic: String) {
+            let chosen = zip(messages, origins).filter { wanted.contains($0.1) }.map(\.0)
+            if !chosen.isEmpty { outputs.append(TopicMessages(chosen, to: topic)) }
+        }
+        if let output = scope.definition.output { add(messages, origins, to: output.topic) }
+        for batch in routed { add(batch.messages, batch.origins, to: batch.topic) }
+        return outputs
+    }
+
     private func settle(_ failed: [Int: any Error], of batch: borrowing DeliveryBatch, wasCutOff: Bool) {
         let open = inputs.indices.filter { failed[$0] == nil && !acknowledged.contains($0) }
-        scope.subscription.acknowledge(open.map { inputs[$0] })
+        if transactional == nil { scope.subscription.acknowledge(open.map { inputs[$0] }) }
         for index in inputs.indices {
             guard let error = failed[index] else { continue }
             scope.settleFailure(

@@ -68,11 +68,17 @@ public final class Router: Sendable {
         definition.completePrefetch()
         try definition.validate()
         try MiddlewareOrder.check(layers, of: definition.name)
+        let decorated = decorate(definition)
+        if definition.options.transactional, decorators.withLock({ !$0.publishers.isEmpty }) {
+            throw MillraceError.invalidOption(
+                "transactional", true, bound: "false where publishers are decorated: a transaction would pass by them",
+                of: "handler '\(definition.name)'")
+        }
         let control = HandlerControl()
         let info = HandlerInfo(definition, environment: environment, control: control)
         let meter = try measuring?.meter(for: definition)
         let run = HandlerRun(
-            decorate(definition), middleware: try layers.map { try $0.attached(to: info) }, control: control,
+            decorated, middleware: try layers.map { try $0.attached(to: info) }, control: control,
             environment: environment, meter: meter)
         let startsNow = try state.withLock { state throws -> Bool in
             guard !state.handlers.contains(where: { $0.definition.name == definition.name }) else {

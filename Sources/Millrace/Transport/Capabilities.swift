@@ -34,12 +34,16 @@ public struct Capabilities: OptionSet, Sendable, Hashable, Codable {
     /// What was accepted has been flushed to the disk, and survives a power failure as well.
     public static let flushed = Capabilities(rawValue: 1 << 13)
 
+    /// Deliveries can be acknowledged in one transaction with publishing what was made of them: see
+    /// ``TransactionalSubscription``.
+    public static let transactions = Capabilities(rawValue: 1 << 14)
+
     static let names: [(Capabilities, String)] = [
         (.durable, "durable"), (.groups, "groups"), (.ordered, "ordered"), (.orderedByKey, "orderedByKey"),
         (.orderedAcrossMembers, "orderedAcrossMembers"), (.nativeDelay, "nativeDelay"), (.delayedRetry, "delayedRetry"),
         (.attemptCount, "attemptCount"), (.replay, "replay"), (.leases, "leases"), (.deadLetters, "deadLetters"),
         (.backPressure, "backPressure"), (.startAtPosition, "startAtPosition"),
-        (.flushed, "flushed"),
+        (.flushed, "flushed"), (.transactions, "transactions"),
     ]
 }
 

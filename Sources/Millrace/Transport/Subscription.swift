@@ -49,6 +49,13 @@ extension Subscription {
     /// Not known.
     public var lag: Int? { nil }
 
+    /// The transport's own subscription, with all wrappers taken off.
+    var unwrapped: any Subscription {
+        var subscription: any Subscription = self
+        while let wrapper = subscription as? any SubscriptionWrapper { subscription = wrapper.base }
+        return subscription
+    }
+
     /// Waits for deliveries without a deadline.
     public func pull(into batch: inout DeliveryBatch, upTo limit: Int) async throws -> Bool {
         try await pull(into: &batch, upTo: limit, until: nil)
@@ -77,11 +84,7 @@ public enum SubscriptionScope {
     @TaskLocal package static var stopping: Signal?
 
     /// The transport's own subscription under ``current``, with all wrappers taken off.
-    public static var resolved: (any Subscription)? {
-        var subscription = current
-        while let wrapper = subscription as? any SubscriptionWrapper { subscription = wrapper.base }
-        return subscription
-    }
+    public static var resolved: (any Subscription)? { current?.unwrapped }
 }
 
 /// A subscription that stands in front of another one: a decorator, a fault injector.

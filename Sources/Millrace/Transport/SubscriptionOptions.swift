@@ -18,16 +18,21 @@ public struct SubscriptionOptions: Sendable, Hashable {
     /// message that the transport still has, a subscription without one at what comes from now on.
     public var start: StartPosition?
 
+    /// Whether deliveries are acknowledged in transactions: see ``TransactionalSubscription``. Defaults to false. Needs
+    /// `Capabilities.transactions`; other transports pay no attention to it.
+    public var transactional: Bool
+
     /// Options with the given values.
     public init(
         group: String? = nil, prefetch: Int = 256, ordered: Ordering = .byTransport, lease: Duration = .seconds(30),
-        start: StartPosition? = nil
+        start: StartPosition? = nil, transactional: Bool = false
     ) {
         self.group = group
         self.prefetch = prefetch
         self.ordered = ordered
         self.lease = lease
         self.start = start
+        self.transactional = transactional
     }
 
     /// Throws a ``MillraceError`` of code `invalidOption` that names the field, its value and its bound.

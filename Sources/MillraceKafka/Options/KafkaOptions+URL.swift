@@ -20,6 +20,7 @@ extension KafkaOptions {
     /// | `group`, `member`                 | ``group``, ``member``                                                         |
     /// | `connect-timeout`, `delivery-timeout`, `session-timeout`, `revoke-timeout` | the time-outs of these names: `500ms`, `5s`, `1m` |
     /// | `commit-interval`, `linger`       | ``commitInterval``, ``linger``                                                |
+    /// | `transaction-timeout`             | ``transactionTimeout``                                                        |
     /// | `compression`                     | ``compression``: `none`, `gzip`, `snappy`, `lz4`, `zstd`                      |
     /// | `maximum-pending`, `maximum-message-size` | ``maximumPending``, ``maximumMessageSize``                            |
     /// | `partitions`, `replication`       | ``newTopics``: missing topics are made, with so many of them                  |
@@ -77,6 +78,7 @@ extension KafkaOptions {
         deliveryTimeout = try url.takeDuration("delivery-timeout") ?? deliveryTimeout
         sessionTimeout = try url.takeDuration("session-timeout") ?? sessionTimeout
         revokeTimeout = try url.takeDuration("revoke-timeout", atLeast: .zero) ?? revokeTimeout
+        transactionTimeout = try url.takeDuration("transaction-timeout") ?? transactionTimeout
         commitInterval = try url.takeDuration("commit-interval") ?? commitInterval
         linger = try url.takeDuration("linger", atLeast: .zero) ?? linger
     }

@@ -4,7 +4,7 @@ extension KafkaOptions {
     /// Properties that the transport sets as it needs them.
     static let ownProperties: Set<String> = [
         "enable.auto.commit", "enable.auto.offset.store", "enable.partition.eof", "group.id", "partition.assignment.strategy",
-        "enable.idempotence", "group.instance.id", "enabled_events",
+        "enable.idempotence", "group.instance.id", "enabled_events", "transactional.id",
     ]
 
     static func invalid(_ name: String, _ value: some Sendable, _ bound: String) -> MillraceError {
@@ -20,6 +20,9 @@ extension KafkaOptions {
         try check("deliveryTimeout", deliveryTimeout, atLeast: .milliseconds(10))
         try check("commitInterval", commitInterval, atLeast: .milliseconds(1))
         try check("sessionTimeout", sessionTimeout, atLeast: .milliseconds(10))
+        guard transactionTimeout >= .seconds(1), transactionTimeout <= .seconds(900) else {
+            throw Self.invalid("transactionTimeout", transactionTimeout, "1 second to 15 minutes")
+        }
         guard revokeTimeout >= .zero, revokeTimeout < sessionTimeout else {
             throw Self.invalid("revokeTimeout", revokeTimeout, "at least zero and less than sessionTimeout, \(sessionTimeout)")
         }

@@ -51,6 +51,9 @@ public struct KafkaOptions: Sendable, Hashable {
     public var revokeTimeout: Duration
     /// How often progress is committed. Defaults to half a second; at least 1 millisecond.
     public var commitInterval: Duration
+    /// How long a transaction may take; after that brokers give up what a process has left open when it ended. Defaults to
+    /// 10 seconds; 1 second to 15 minutes, which brokers allow by default.
+    public var transactionTimeout: Duration
     /// The consumer group of subscriptions that name none. Defaults to nil: they get a copy of their own.
     public var group: String?
     /// The name of this process within its consumer groups, which no other process may have at the same time. A process that
@@ -64,7 +67,7 @@ public struct KafkaOptions: Sendable, Hashable {
     /// With `[.seconds(5), .seconds(60)]`, a message of `orders` that is to be tried again after a minute or more goes to
     /// `orders.retry.1m`, one after five seconds or more to `orders.retry.5s`; what is left of the delay, and shorter ones, are held
     /// by the process. Groups share these topics and take their own messages. Used by groups that do not ask for an order,
-    /// since later messages pass by; patterns do not use them. At most 16, each once, 1 millisecond to 7 days.
+    /// since later messages pass by; patterns and transactions do not use them. At most 16, each once, 1 millisecond to 7 days.
     public var retryTopics: [Duration]
     /// How to make topics that are missing. Defaults to nil: it is left to the broker, which may or may not do it.
     public var newTopics: KafkaNewTopics?
@@ -81,7 +84,8 @@ public struct KafkaOptions: Sendable, Hashable {
         connectTimeout: Duration = .seconds(10), deliveryTimeout: Duration = .seconds(30), maximumPending: Int = 65_536,
         linger: Duration = .zero, compression: Compression = .none, maximumMessageSize: Int = 1_048_588,
         sessionTimeout: Duration = .seconds(45), revokeTimeout: Duration = .seconds(10),
-        commitInterval: Duration = .milliseconds(500), group: String? = nil, member: String? = nil,
+        commitInterval: Duration = .milliseconds(500), transactionTimeout: Duration = .seconds(10), group: String? = nil,
+        member: String? = nil,
         deadLetters: DeadLetters = .topicSuffix(".dead-letter"), retryTopics: [Duration] = [], newTopics: KafkaNewTopics? = nil,
         receivesTimestamps: Bool = false, properties: [String: String] = [:]
     ) {
@@ -97,6 +101,7 @@ public struct KafkaOptions: Sendable, Hashable {
         self.sessionTimeout = sessionTimeout
         self.revokeTimeout = revokeTimeout
         self.commitInterval = commitInterval
+        self.transactionTimeout = transactionTimeout
         self.group = group
         self.member = member
         self.deadLetters = deadLetters

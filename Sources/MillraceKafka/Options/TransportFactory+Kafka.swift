@@ -36,6 +36,7 @@ extension TransportFactory {
         Option(
             "revoke-timeout", "How long handlers may go on with a partition that goes to another member.", default: "10s"),
         Option("commit-interval", "How often progress is committed; at least 1ms.", default: "500ms"),
+        Option("transaction-timeout", "How long a transaction may take; 1s to 15m.", default: "10s"),
         Option("partitions", "Missing topics are made with so many partitions; left to the broker otherwise."),
         Option("replication", "Missing topics are made on so many brokers; left to the broker otherwise."),
         Option("timestamps", "Whether received messages carry the record's time.", default: "false"),

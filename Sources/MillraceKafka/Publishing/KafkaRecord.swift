@@ -4,12 +4,12 @@ import Millrace
 /// What a message is to librdkafka: a list of typed values.
 struct KafkaRecord {
     private let topic: OpaquePointer?
-    private let pointer: UnsafeMutableRawPointer
+    private let pointer: UnsafeMutableRawPointer?
     private var partition: Int32 = -1
     private var timestamp: Int64 = 0
     private var isTombstone = false
 
-    init(_ topic: OpaquePointer?, _ pointer: UnsafeMutableRawPointer) {
+    init(_ topic: OpaquePointer?, _ pointer: UnsafeMutableRawPointer?) {
         self.topic = topic
         self.pointer = pointer
     }

@@ -14,6 +14,9 @@ struct CommitNote: Sendable, Equatable {
 
     init() {}
 
+    /// Whether ``text(at:)`` says everything that is done.
+    func isComplete(at offset: Int64) -> Bool { CommitNote(text(at: offset), at: offset).done == done }
+
     func isDone(_ offset: Int64) -> Bool { done.contains { $0.contains(offset) } }
 
     /// Adds an offset above all others.

@@ -8,15 +8,21 @@ final class KafkaCommits: @unchecked Sendable {
     private let progress: KafkaProgress
     private let options: KafkaOptions
     private let clock: any SchedulingClock
+    /// Commits in transactions; nil for subscriptions without them.
+    private let transactions: KafkaTransactions?
     private var isUnderWay = false
     private var waiting: [Signal] = []
     private var lastError: MillraceError?
 
-    init(_ consumer: KafkaConsumer, _ progress: KafkaProgress, _ options: KafkaOptions, _ clock: any SchedulingClock) {
+    init(
+        _ consumer: KafkaConsumer, _ progress: KafkaProgress, _ options: KafkaOptions, _ clock: any SchedulingClock,
+        _ transactions: KafkaTransactions?
+    ) {
         self.consumer = consumer
         self.progress = progress
         self.options = options
         self.clock = clock
+        self.transactions = transactions
     }
 
     private func take() -> KafkaPartitions {
@@ -32,6 +38,14 @@ final class KafkaCommits: @unchecked Sendable {
     /// Sends what there is, unless a commit is under way, which is followed by the next one.
     func send() {
         guard consumer.group != nil, !isUnderWay else { return }
+        if let transactions {
+            isUnderWay = true
+            let covered = waiting
+            waiting = []
+            return transactions.commitProgress { [weak self, loop = consumer.loop] result in
+                loop.execute { [weak self] in self?.ended(result, covered) }
+            }
+        }
         let list = take()
         guard !list.isEmpty else { return release() }
         let code = rd_kafka_commit_queue(consumer.handle.raw, list.raw, consumer.events.raw, nil, nil)
@@ -54,6 +68,14 @@ final class KafkaCommits: @unchecked Sendable {
             }
         }
         if waiting.isEmpty || lastError != nil { release() } else { send() }
+    }
+
+    /// A commit in a transaction was answered, which some had waited for when it began.
+    private func ended(_ result: Result<Void, MillraceError>, _ covered: [Signal]) {
+        isUnderWay = false
+        if case .failure(let error) = result { lastError = error } else { lastError = nil }
+        for signal in covered { signal.fire() }
+        if !waiting.isEmpty { send() }
     }
 
     private func failed(_ list: KafkaPartitions, _ code: rd_kafka_resp_err_t) {
@@ -104,6 +126,7 @@ final class KafkaCommits: @unchecked Sendable {
     /// Commits on the loop's thread and waits for the answer, since the partitions are gone after it.
     func sendAndWait() {
         guard consumer.group != nil else { return }
+        if let transactions { return transactions.commitProgressAndWait(upTo: options.revokeTimeout) }
         let list = take()
         guard !list.isEmpty else { return }
         let queue = rd_kafka_queue_new(consumer.handle.raw)

@@ -12,12 +12,8 @@ final class KafkaConsumer: @unchecked Sendable {
 
     let handle: KafkaHandle
     let loop: EventLoop
-    let selection: KafkaSelection
-    let topics: KafkaTopicTable
-    let group: String?
-    private let retries: KafkaRetryTopics?
+    private let plan: KafkaPlan
     private let options: KafkaOptions
-    private let start: KafkaStart
     private let clock: any SchedulingClock
     private let observers: AttachableObservers
     private let buffer: DeliveryBuffer
@@ -29,24 +25,19 @@ final class KafkaConsumer: @unchecked Sendable {
     let events: KafkaQueue
     private let fetched: KafkaQueue
     private let records: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
-    private lazy var commits = KafkaCommits(self, progress, options, clock)
-    private lazy var retryReader = retries.map { KafkaRetryReader(self, $0, clock) }
-    private lazy var rebalance = KafkaRebalance(self, start, options, clock)
+    let transactions: KafkaTransactions?
+    private lazy var commits = KafkaCommits(self, progress, options, clock, transactions)
+    private lazy var retryReader = plan.retries.map { KafkaRetryReader(self, $0, clock) }
+    private lazy var rebalance = KafkaRebalance(self, plan.start, options, clock)
     private var isStopped = false
     private var heartbeat: ScheduledTimer?
 
     init(
-        _ selection: KafkaSelection, _ topics: KafkaTopicTable, group: String?, _ retries: KafkaRetryTopics?,
-        _ options: KafkaOptions, start: KafkaStart,
-        buffer: DeliveryBuffer, progress: KafkaProgress, transfers: KafkaTransfers, loop: EventLoop, clock: any SchedulingClock,
-        observers: AttachableObservers
+        _ plan: KafkaPlan, _ options: KafkaOptions, buffer: DeliveryBuffer, progress: KafkaProgress,
+        transfers: KafkaTransfers, loop: EventLoop, clock: any SchedulingClock, observers: AttachableObservers
     ) throws {
-        self.selection = selection
-        self.topics = topics
-        self.group = group
-        self.retries = retries
+        self.plan = plan
         self.options = options
-        self.start = start
         self.buffer = buffer
         self.progress = progress
         self.transfers = transfers
@@ -55,7 +46,8 @@ final class KafkaConsumer: @unchecked Sendable {
         self.observers = observers
         link = KafkaLink(observers)
         // Librdkafka wants a group, even from those who do not join it.
-        let properties = options.consumerProperties(group: group ?? "millrace-\(MessageID.next())", isMember: group != nil)
+        let properties = options.consumerProperties(
+            group: plan.group ?? "millrace-\(MessageID.next())", isMember: plan.group != nil)
         handle = try KafkaHandle(
             RD_KAFKA_CONSUMER, properties,
             events: RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_ERROR)
@@ -66,6 +58,11 @@ final class KafkaConsumer: @unchecked Sendable {
         wake = LoopSignal(loop)
         events = KafkaQueue(main, of: handle, wake)
         fetched = KafkaQueue(own, of: handle, wake)
+        transactions = plan.transactional.map { [handle, buffer] in
+            KafkaTransactions(
+                $0, options, progress: progress, topics: plan.topics, of: handle, observers: observers
+            ) { buffer.lose($0) }
+        }
         records = .allocate(capacity: Self.batch)
         // Now, before threads are there that both could be made by.
         _ = (commits, rebalance, retryReader)
@@ -74,17 +71,23 @@ final class KafkaConsumer: @unchecked Sendable {
 
     deinit { records.deallocate() }
 
+    var selection: KafkaSelection { plan.selection }
+    var topics: KafkaTopicTable { plan.topics }
+    var group: String? { plan.group }
+
     // MARK: Begin
 
     /// Joins the group, or takes all partitions without one.
-    func begin(_ partitions: [KafkaPartition]) {
+    func begin() {
         if group == nil {
             handle.allowDestruction()
-            rebalance.takeAll(partitions)
+            rebalance.takeAll(plan.partitions)
             lookForPartitions()
         } else {
             let list = KafkaPartitions()
-            for name in selection.isPattern ? [selection.text] : selection.names + (retries?.names ?? []) { list.add(name, -1) }
+            for name in selection.isPattern ? [selection.text] : selection.names + (plan.retries?.names ?? []) {
+                list.add(name, -1)
+            }
             let code = rd_kafka_subscribe(handle.raw, list.raw)
             if code != RD_KAFKA_RESP_ERR_NO_ERROR { buffer.lose(KafkaError.make(code, topic: selection.text)) }
         }
@@ -230,6 +233,14 @@ final class KafkaConsumer: @unchecked Sendable {
     /// Deliveries have ended: what was waited for may be over. From any thread.
     func noteSettled() {
         if rebalance.isWaiting { loop.execute { [self] in rebalance.look() } }
+    }
+
+    /// Publishes and finishes messages in one transaction. From any thread. See `TransactionCall`.
+    func commit(
+        _ outputs: [TopicMessages], finishing positions: [Position],
+        _ whenKnown: @escaping @Sendable (Result<Void, MillraceError>) -> Void
+    ) {
+        transactions?.submit(TransactionCall(outputs: outputs, positions: positions, whenKnown: whenKnown))
     }
 
     /// There is something to commit. On the loop.

@@ -95,6 +95,20 @@ final class KafkaProgress: Sendable {
         }
     }
 
+    /// What to commit in a transaction.
+    func preview() -> ProgressPreview {
+        state.withLock { state in
+            state.isCommitDue = false
+            return ProgressPreview(of: state.partitions)
+        }
+    }
+
+    /// A transaction was committed.
+    func apply(_ preview: ProgressPreview) { state.withLock { preview.apply(to: &$0.partitions) } }
+
+    /// A transaction was not committed: if there is something to commit, it still is.
+    func transactionFailed() { change { state in state.partitions.values.contains { $0.isDirty } } }
+
     func commitFailed(_ partition: KafkaPartition) {
         change { state in
             state.partitions[partition]?.commitFailed()

@@ -11,7 +11,7 @@ struct KafkaRetryTopics: Sendable {
     /// Nil when the subscription has none.
     init?(_ options: KafkaOptions, _ selection: KafkaSelection, _ subscription: SubscriptionOptions) {
         guard let group = subscription.group, subscription.ordered == .byTransport, !options.retryTopics.isEmpty,
-            !selection.isPattern
+            !selection.isPattern, !subscription.transactional
         else { return nil }
         self.group = group
         delays = options.retryTopics.sorted(by: >)

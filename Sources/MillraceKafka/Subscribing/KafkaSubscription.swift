@@ -1,14 +1,14 @@
 import Millrace
 
 /// A member of a topic's consumer group, or a reader of all its partitions.
-final class KafkaSubscription: Subscription {
-    let topic: String
-    let group: String?
-    private let topics: KafkaTopicTable
-    private let retries: KafkaRetryTopics?
+///
+/// With transactions, what is acknowledged by ``commit(_:acknowledging:)`` is committed with what is published; what is settled
+/// otherwise is committed in a transaction of its own.
+final class KafkaSubscription: TransactionalSubscription {
+    private let plan: KafkaPlan
     private let options: KafkaOptions
-    private let lease: Duration
     private let producer: KafkaProducer
+    private let catalog: KafkaCatalog
     private let consumer: KafkaConsumer
     private let buffer: DeliveryBuffer
     private let progress: KafkaProgress
@@ -16,37 +16,37 @@ final class KafkaSubscription: Subscription {
     private let clock: any SchedulingClock
     private let observers: AttachableObservers
     private let transfers = KafkaTransfers()
+    /// Deliveries whose transaction is under way.
+    private let committing = Lock<Set<DeliveryToken>>([])
     private let isClosed = Lock(false)
+    private let whenClosed: @Sendable () -> Void
     private let hasClosed = Signal()
 
     init(
-        _ transport: KafkaTransport, to selection: KafkaSelection, _ topics: KafkaTopicTable,
-        _ subscription: SubscriptionOptions, start: KafkaStart, partitions: [KafkaPartition]
+        _ plan: KafkaPlan, _ transport: KafkaTransport, whenClosed: @escaping @Sendable () -> Void
     ) throws {
-        topic = selection.text
-        self.topics = topics
-        retries = KafkaRetryTopics(transport.options, selection, subscription)
-        group = subscription.group
+        self.plan = plan
+        self.whenClosed = whenClosed
         options = transport.options
-        lease = subscription.lease
         producer = transport.producer
+        catalog = transport.catalog
         clock = transport.clock
         observers = transport.observers
         loop = try EventLoop(name: "millrace-kafka")
         let (dirty, room) = (LoopSignal(loop), LoopSignal(loop))
-        buffer = DeliveryBuffer(prefetch: subscription.prefetch, ordered: subscription.ordered, clock: clock) { room.fire() }
+        buffer = DeliveryBuffer(prefetch: plan.options.prefetch, ordered: plan.options.ordered, clock: clock) { room.fire() }
         progress = KafkaProgress { dirty.fire() }
         do {
             consumer = try KafkaConsumer(
-                selection, topics, group: subscription.group, retries, transport.options, start: start, buffer: buffer,
-                progress: progress, transfers: transfers, loop: loop, clock: clock, observers: observers)
+                plan, options, buffer: buffer, progress: progress, transfers: transfers, loop: loop, clock: clock,
+                observers: observers)
         } catch {
             loop.stop()
             throw error
         }
         dirty.action = { [weak consumer] in consumer?.commitSoon() }
         room.action = { [weak consumer] in consumer?.serve() }
-        loop.execute { [consumer] in consumer.begin(partitions) }
+        loop.execute { [consumer] in consumer.begin() }
         watchLeases()
     }
 
@@ -56,11 +56,19 @@ final class KafkaSubscription: Subscription {
         loop.stop()
     }
 
+    var topic: String { plan.selection.text }
+    var group: String? { plan.group }
+    var transactions: KafkaTransactions? { consumer.transactions }
+    private var topics: KafkaTopicTable { plan.topics }
+    private var retries: KafkaRetryTopics? { plan.retries }
+
     /// The cluster knows nothing of leases: members keep them by themselves.
     private func watchLeases() {
-        clock.schedule(after: lease / 4) { [weak self] in
+        clock.schedule(after: plan.options.lease / 4) { [weak self] in
             guard let self, !isClosed.withLock({ $0 }) else { return }
-            for entry in buffer.expire(lease: lease) {
+            // Nobody else may get what is about to be done.
+            buffer.renew(Array(committing.withLock { $0 }))
+            for entry in buffer.expire(lease: plan.options.lease) {
                 progress.note(attempts: entry.attempt - 1, at: entry.position)
                 observers.report(
                     .warning,
@@ -88,6 +96,31 @@ final class KafkaSubscription: Subscription {
         let (_, ignored) = buffer.finish(tokens) { progress.finish($0) }
         consumer.noteSettled()
         if ignored > 0 { reportIgnored(ignored) }
+    }
+
+    func commit(_ outputs: [TopicMessages], acknowledging tokens: [DeliveryToken]) async throws {
+        for output in outputs {
+            try KafkaSelection.check(output.topic)
+            for message in output.messages { try Naming.check(message) }
+            try await catalog.makeSure(of: output.topic)
+        }
+        guard plan.transactional != nil else {
+            throw MillraceError(
+                .invalidState, "topic '\(topic)': the subscription was opened without transactions", isRetriable: false)
+        }
+        committing.withLock { $0.formUnion(tokens) }
+        defer { committing.withLock { $0.subtract(tokens) } }
+        let positions = buffer.positions(of: tokens)
+        guard positions.count == tokens.count else {
+            throw MillraceError(
+                .invalidState, "topic '\(topic)': \(tokens.count - positions.count) of \(tokens.count) deliveries are over",
+                isRetriable: true)
+        }
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            consumer.commit(outputs, finishing: positions) { continuation.resume(with: $0.mapError { $0 as any Error }) }
+        }
+        _ = buffer.finish(tokens)
+        consumer.noteSettled()
     }
 
     func settle(_ token: DeliveryToken, _ settlement: Settlement) {
@@ -152,9 +185,10 @@ final class KafkaSubscription: Subscription {
 
     /// Writes a message to another topic; it is done when it is there, and otherwise comes again.
     private func transfer(_ entry: DeliveryBuffer.Entry, _ letter: Message, to topic: String) {
-        producer.send(letter, to: topic) { [self] result in
+        let isTransactional = plan.transactional != nil
+        let whenKnown: @Sendable (Result<Void, any Error>) -> Void = { [self] result in
             switch result {
-            case .success: progress.finish([entry.position])
+            case .success: if !isTransactional { progress.finish([entry.position]) }
             case .failure(let error):
                 observers.report(.error, .disconnected(transport: "kafka", error: error))
                 buffer.restore(entry)
@@ -162,6 +196,10 @@ final class KafkaSubscription: Subscription {
             }
             transfers.end(entry.position)
             consumer.noteSettled()
+        }
+        guard isTransactional else { return producer.send(letter, to: topic, whenKnown) }
+        consumer.commit([TopicMessages([letter], to: topic)], finishing: [entry.position]) { result in
+            whenKnown(result.mapError { $0 as any Error })
         }
     }
 
@@ -197,5 +235,6 @@ final class KafkaSubscription: Subscription {
         try? await flush()
         await consumer.close()
         loop.stop()
+        whenClosed()
     }
 }

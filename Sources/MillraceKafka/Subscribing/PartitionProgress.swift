@@ -17,8 +17,9 @@ struct PartitionProgress: Sendable {
     private var attempts: [Int64: Int] = [:]
     /// Whether another member is about to take over.
     var isLeaving = false
-    /// Whether there is something to commit.
-    private(set) var isDirty: Bool
+    /// How often something has changed that is worth a commit, and how often it had at the last one.
+    private var changes: UInt64
+    private var committed: UInt64 = 0
 
     /// - Parameters:
     ///   - low: Where to begin to read; nil for the first message that comes.
@@ -26,7 +27,7 @@ struct PartitionProgress: Sendable {
     ///   - isDirty: Whether that beginning is worth a commit.
     init(from low: Int64?, _ note: CommitNote = CommitNote(), isDirty: Bool = false) {
         self.low = low
-        self.isDirty = isDirty
+        changes = isDirty ? 1 : 0
         next = low
         restored = note
     }
@@ -54,7 +55,7 @@ struct PartitionProgress: Sendable {
     mutating func finish(_ offset: Int64) -> Bool {
         guard let index = index(of: offset), !items[index].isDone else { return false }
         items[index].isDone = true
-        isDirty = true
+        changes += 1
         attempts[offset] = nil
         if index == taken { advance() }
         return true
@@ -64,8 +65,20 @@ struct PartitionProgress: Sendable {
     mutating func note(attempts made: Int, at offset: Int64) {
         guard made > 0, let index = index(of: offset), !items[index].isDone else { return }
         attempts[offset] = made
-        isDirty = true
+        changes += 1
     }
+
+    /// Whether there is something to commit.
+    var isDirty: Bool { changes != committed }
+
+    /// Whether a message is done.
+    func isDone(_ offset: Int64) -> Bool {
+        if let low, offset < low { return true }
+        return index(of: offset).map { items[$0].isDone } ?? restored.isDone(offset)
+    }
+
+    /// Whether a message has come and is not done.
+    func isOpen(_ offset: Int64) -> Bool { index(of: offset).map { !items[$0].isDone } ?? false }
 
     private mutating func advance() {
         while taken < items.count, items[taken].isDone { taken += 1 }
@@ -88,7 +101,7 @@ struct PartitionProgress: Sendable {
     /// What to commit; nil when nothing has changed since the last time.
     mutating func commit() -> (offset: Int64, note: CommitNote)? {
         guard isDirty, let low else { return nil }
-        isDirty = false
+        committed = changes
         var note = CommitNote()
         for item in items[taken...] where item.isDone { note.add(done: item.offset) }
         // What was noted by another member and has not come yet.
@@ -98,5 +111,11 @@ struct PartitionProgress: Sendable {
     }
 
     /// A commit has failed: there is something to commit again.
-    mutating func commitFailed() { isDirty = true }
+    mutating func commitFailed() { changes += 1 }
+
+    /// What `preview` has made of this is committed: its messages are done, and if nothing else has changed, so is everything.
+    mutating func adopt(_ offsets: [Int64], as preview: PartitionProgress) {
+        for offset in offsets { finish(offset) }
+        if changes == preview.changes { committed = changes }
+    }
 }
