@@ -41,14 +41,16 @@ extension KafkaTests {
             var disorder: [String] { state.withLock { $0.disorder } }
         }
 
-        /// `MILLRACE_STORM_SECONDS` makes it longer.
+        /// `MILLRACE_STORM_SECONDS` makes it longer, and `MILLRACE_STORM_RATE` denser, in messages a second.
         @Test("after the other, while messages come, loses nothing and keeps the order of keys") func storm() async throws {
             let environment = ProcessInfo.processInfo.environment
             let seconds = environment["MILLRACE_STORM_SECONDS"].flatMap { Int($0) } ?? 12
-            let (rate, keys) = (1_000, 64)
+            let rate = environment["MILLRACE_STORM_RATE"].flatMap { Int($0) } ?? 1_000
+            let keys = 64
             let cluster = try MockCluster()
             let (topic, group) = ("storm-\(MessageID.next())", "storm-\(MessageID.next())")
-            cluster.create(topic, partitions: 12)
+            // The mock keeps 5 MiB of each.
+            cluster.create(topic, partitions: Int32(max(12, rate * seconds / 10_000)))
             let events = RecordingObserver(level: .warning)
             let ledger = Ledger(expected: rate * seconds)
             let transport = try await KafkaTransport(cluster.options, observers: Observers())

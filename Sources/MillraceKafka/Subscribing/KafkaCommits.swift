@@ -11,6 +11,9 @@ final class KafkaCommits: @unchecked Sendable {
     /// Commits in transactions; nil for subscriptions without them.
     private let transactions: KafkaTransactions?
     private var isUnderWay = false
+    /// Set while a rebalance is known to be in progress: a commit that reaches the coordinator after its end, but was sent before
+    /// this member has heard of that, makes librdkafka give up all partitions.
+    private var hold: ScheduledTimer?
     private var waiting: [Signal] = []
     private var lastError: MillraceError?
 
@@ -37,7 +40,7 @@ final class KafkaCommits: @unchecked Sendable {
 
     /// Sends what there is, unless a commit is under way, which is followed by the next one.
     func send() {
-        guard consumer.group != nil, !isUnderWay else { return }
+        guard consumer.group != nil, !isUnderWay, hold == nil else { return }
         if let transactions {
             isUnderWay = true
             let covered = waiting
@@ -87,6 +90,24 @@ final class KafkaCommits: @unchecked Sendable {
         lastError = KafkaError.make(code, topic: consumer.topics.name(of: partition))
         // It is tried again with the next commit, if the partition is still this member's.
         progress.commitFailed(partition)
+        if code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS { holdBack() }
+    }
+
+    // MARK: Rebalances
+
+    private func holdBack() {
+        guard hold == nil else { return }
+        // In case that nobody says when it ends.
+        let limit = min(options.sessionTimeout, options.connectTimeout)
+        hold = consumer.loop.execute(after: limit, clock: clock) { [weak self] in self?.rebalanceEnded() }
+    }
+
+    /// What this member has was settled anew.
+    func rebalanceEnded() {
+        guard let hold else { return }
+        hold.cancel()
+        self.hold = nil
+        send()
     }
 
     private func release() {

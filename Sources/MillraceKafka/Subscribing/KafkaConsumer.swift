@@ -261,6 +261,9 @@ final class KafkaConsumer: @unchecked Sendable {
         _ = buffer.withdraw { partitions.contains(KafkaPartition(of: $0)) }
     }
 
+    /// What this member has was settled anew.
+    func rebalanceEnded() { commits.rebalanceEnded() }
+
     /// Commits before partitions go, and waits for it a little.
     func commitNow() { commits.sendAndWait() }
 

@@ -33,6 +33,7 @@ final class KafkaRebalance: @unchecked Sendable {
     func begin(_ event: OpaquePointer?) {
         guard let raw = rd_kafka_event_topic_partition_list(event) else { return }
         let partitions = KafkaPartitions(copying: raw)
+        defer { consumer.rebalanceEnded() }
         if rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             consumer.handle.allowDestruction()
             assign(partitions)

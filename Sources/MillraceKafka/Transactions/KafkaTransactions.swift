@@ -130,6 +130,7 @@ final class KafkaTransactions: @unchecked Sendable {
             try producer.begin()
             for output in outputs { try producer.produce(output) }
             if !offsets.isEmpty { try producer.send(offsets, of: consumer) }
+            try producer.flush()
             isInDoubt = true
             try producer.commit()
             return .success(())

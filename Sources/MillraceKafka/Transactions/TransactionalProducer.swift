@@ -71,6 +71,19 @@ final class TransactionalProducer: @unchecked Sendable {
         try step("offsets") { rd_kafka_send_offsets_to_transaction(handle.raw, offsets.raw, member, milliseconds) }
     }
 
+    /// Waits until the brokers have all messages. What goes wrong by then is no matter of the commit.
+    func flush() throws {
+        let code = rd_kafka_flush(handle.raw, milliseconds)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw TransactionFailure(.abort, KafkaError.make(code, "transaction, flush: \(KafkaError.name(code))"))
+        }
+        var text = [CChar](repeating: 0, count: 256)
+        let fatal = rd_kafka_fatal_error(handle.raw, &text, text.count)
+        guard fatal == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw TransactionFailure(.fatal, KafkaError.make(fatal, "transaction, flush: \(KafkaHandle.string(text))"))
+        }
+    }
+
     func commit() throws { try step("commit") { rd_kafka_commit_transaction(handle.raw, milliseconds) } }
     func abort() throws { try step("abort") { rd_kafka_abort_transaction(handle.raw, milliseconds) } }
 
