@@ -5,6 +5,7 @@ extension KafkaOptions {
     static let ownProperties: Set<String> = [
         "enable.auto.commit", "enable.auto.offset.store", "enable.partition.eof", "group.id", "partition.assignment.strategy",
         "enable.idempotence", "group.instance.id", "enabled_events", "transactional.id",
+        "log.queue",
     ]
 
     static func invalid(_ name: String, _ value: some Sendable, _ bound: String) -> MillraceError {
@@ -82,6 +83,7 @@ extension KafkaOptions {
                 ("isolation.level", "read_committed"), ("allow.auto.create.topics", "true"),
                 ("topic.metadata.refresh.interval.ms", "10000"),
             ]
+        if isMember { properties += KafkaJoinWatch.properties(self) }
         if isMember, let member { properties.append(("group.instance.id", member)) }
         return properties + overrides
     }

@@ -14,18 +14,22 @@ final class KafkaCommits: @unchecked Sendable {
     /// Set while a rebalance is known to be in progress: a commit that reaches the coordinator after its end, but was sent before
     /// this member has heard of that, makes librdkafka give up all partitions.
     private var hold: ScheduledTimer?
+    /// Knows of rebalances before a commit is refused; nil where librdkafka can do without.
+    private let joinWatch: KafkaJoinWatch?
+    private var isJoining = false
     private var waiting: [Signal] = []
     private var lastError: MillraceError?
 
     init(
         _ consumer: KafkaConsumer, _ progress: KafkaProgress, _ options: KafkaOptions, _ clock: any SchedulingClock,
-        _ transactions: KafkaTransactions?
+        _ transactions: KafkaTransactions?, _ joinWatch: KafkaJoinWatch?
     ) {
         self.consumer = consumer
         self.progress = progress
         self.options = options
         self.clock = clock
         self.transactions = transactions
+        self.joinWatch = joinWatch
     }
 
     private func take() -> KafkaPartitions {
@@ -41,6 +45,8 @@ final class KafkaCommits: @unchecked Sendable {
     /// Sends what there is, unless a commit is under way, which is followed by the next one.
     func send() {
         guard consumer.group != nil, !isUnderWay, hold == nil else { return }
+        followJoining()
+        if isJoining { return holdBack() }
         if let transactions {
             isUnderWay = true
             let covered = waiting
@@ -97,14 +103,28 @@ final class KafkaCommits: @unchecked Sendable {
 
     private func holdBack() {
         guard hold == nil else { return }
-        // In case that nobody says when it ends.
+        // In case that nobody says when it ends, and so that nobody waits for it too long.
         let limit = min(options.sessionTimeout, options.connectTimeout)
-        hold = consumer.loop.execute(after: limit, clock: clock) { [weak self] in self?.rebalanceEnded() }
+        hold = consumer.loop.execute(after: limit, clock: clock) { [weak self] in
+            guard let self, hold != nil else { return }
+            hold = nil
+            guard isJoining else { return send() }
+            lastError = KafkaError.make(RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, topic: consumer.selection.text)
+            release()
+            holdBack()
+        }
+    }
+
+    /// Takes note of what librdkafka's log says.
+    func followJoining() {
+        let wasJoining = isJoining
+        isJoining = joinWatch?.look() ?? false
+        if wasJoining, !isJoining { rebalanceEnded() }
     }
 
     /// What this member has was settled anew.
     func rebalanceEnded() {
-        guard let hold else { return }
+        guard let hold, !isJoining else { return }
         hold.cancel()
         self.hold = nil
         send()

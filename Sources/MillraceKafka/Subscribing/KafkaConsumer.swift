@@ -26,7 +26,8 @@ final class KafkaConsumer: @unchecked Sendable {
     private let fetched: KafkaQueue
     private let records: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
     let transactions: KafkaTransactions?
-    private lazy var commits = KafkaCommits(self, progress, options, clock, transactions)
+    private let joinWatch: KafkaJoinWatch?
+    private lazy var commits = KafkaCommits(self, progress, options, clock, transactions, joinWatch)
     private lazy var retryReader = plan.retries.map { KafkaRetryReader(self, $0, clock) }
     private lazy var rebalance = KafkaRebalance(self, plan.start, options, clock)
     private var isStopped = false
@@ -56,6 +57,7 @@ final class KafkaConsumer: @unchecked Sendable {
             throw MillraceError(.invalidState, "librdkafka has no queue for the consumer", isRetriable: false)
         }
         wake = LoopSignal(loop)
+        joinWatch = plan.group == nil ? nil : KafkaJoinWatch(handle, options, wake)
         events = KafkaQueue(main, of: handle, wake)
         fetched = KafkaQueue(own, of: handle, wake)
         transactions = plan.transactional.map { [handle, buffer] in
@@ -139,6 +141,7 @@ final class KafkaConsumer: @unchecked Sendable {
             default: break
             }
         }
+        commits.followJoining()
         fetch()
         if !isStopped { retryReader?.serve(buffer) }
     }
