@@ -1,6 +1,14 @@
 import CRdKafka
 import Millrace
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// Commits a consumer's progress, one commit at a time. On the consumer's loop, but for ``flush()``.
 final class KafkaCommits: @unchecked Sendable {
     // Safe to share: used on the loop's thread alone.
@@ -11,6 +19,8 @@ final class KafkaCommits: @unchecked Sendable {
     /// Commits in transactions; nil for subscriptions without them.
     private let transactions: KafkaTransactions?
     private var isUnderWay = false
+    /// What is committed at the moment; nil in a transaction as well.
+    private var underWay: KafkaPartitions?
     /// Set while a rebalance is known to be in progress: a commit that reaches the coordinator after its end, but was sent before
     /// this member has heard of that, makes librdkafka give up all partitions.
     private var hold: ScheduledTimer?
@@ -58,24 +68,16 @@ final class KafkaCommits: @unchecked Sendable {
         let list = take()
         guard !list.isEmpty else { return release() }
         let code = rd_kafka_commit_queue(consumer.handle.raw, list.raw, consumer.events.raw, nil, nil)
-        if code == RD_KAFKA_RESP_ERR_NO_ERROR { isUnderWay = true } else { failed(list, code) }
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return failed(list, code) }
+        isUnderWay = true
+        underWay = list
     }
 
     /// A commit was answered.
     func ended(_ event: OpaquePointer?) {
         isUnderWay = false
-        let code = rd_kafka_event_error(event)
-        if let raw = rd_kafka_event_topic_partition_list(event) {
-            let list = KafkaPartitions(copying: raw)
-            if code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NO_OFFSET {
-                lastError = nil
-                for index in 0..<list.count where list[index].err != RD_KAFKA_RESP_ERR_NO_ERROR {
-                    failed(list.partition(at: index, consumer.topics), list[index].err)
-                }
-            } else {
-                failed(list, code)
-            }
-        }
+        underWay = nil
+        answered(event)
         if waiting.isEmpty || lastError != nil { release() } else { send() }
     }
 
@@ -164,21 +166,46 @@ final class KafkaCommits: @unchecked Sendable {
         }
     }
 
-    /// Commits on the loop's thread and waits for the answer, since the partitions are gone after it.
-    func sendAndWait() {
-        guard consumer.group != nil else { return }
+    /// Commits on the loop's thread and waits for the answer, since the partitions are gone after it. Returns why that was in vain.
+    func sendAndWait() -> MillraceError? {
+        guard consumer.group != nil else { return nil }
         if let transactions { return transactions.commitProgressAndWait(upTo: options.revokeTimeout) }
-        let list = take()
-        guard !list.isEmpty else { return }
+        // What is under way may be refused, and its answer comes too late.
+        for partition in underWay?.partitions(consumer.topics) ?? [] { progress.commitFailed(partition) }
+        let deadline = ContinuousClock.now + min(options.revokeTimeout, .seconds(5))
+        while true {
+            let list = take()
+            guard !list.isEmpty else { return nil }
+            lastError = nil
+            commit(list, until: deadline)
+            guard let error = lastError else { return nil }
+            guard error.isRetriable, ContinuousClock.now < deadline else { return error }
+            usleep(20_000)
+        }
+    }
+
+    private func commit(_ list: KafkaPartitions, until deadline: ContinuousClock.Instant) {
         let queue = rd_kafka_queue_new(consumer.handle.raw)
         defer { rd_kafka_queue_destroy(queue) }
         let code = rd_kafka_commit_queue(consumer.handle.raw, list.raw, queue, nil, nil)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return failed(list, code) }
-        guard let event = rd_kafka_queue_poll(queue, Int32(min(options.revokeTimeout, .seconds(5)) / .milliseconds(1))) else {
+        let left = max(.milliseconds(1), deadline - ContinuousClock.now)
+        guard let event = rd_kafka_queue_poll(queue, Int32(left / .milliseconds(1))) else {
             return failed(list, RD_KAFKA_RESP_ERR__TIMED_OUT)
         }
         defer { rd_kafka_event_destroy(event) }
-        let answer = rd_kafka_event_error(event)
-        if answer != RD_KAFKA_RESP_ERR_NO_ERROR, answer != RD_KAFKA_RESP_ERR__NO_OFFSET { failed(list, answer) }
+        answered(event)
+    }
+
+    /// Takes note of what a commit has led to.
+    private func answered(_ event: OpaquePointer?) {
+        let code = rd_kafka_event_error(event)
+        guard let raw = rd_kafka_event_topic_partition_list(event) else { return }
+        let list = KafkaPartitions(copying: raw)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NO_OFFSET else { return failed(list, code) }
+        lastError = nil
+        for index in 0..<list.count where list[index].err != RD_KAFKA_RESP_ERR_NO_ERROR {
+            failed(list.partition(at: index, consumer.topics), list[index].err)
+        }
     }
 }

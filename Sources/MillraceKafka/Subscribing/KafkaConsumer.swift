@@ -268,7 +268,7 @@ final class KafkaConsumer: @unchecked Sendable {
     func rebalanceEnded() { commits.rebalanceEnded() }
 
     /// Commits before partitions go, and waits for it a little.
-    func commitNow() { commits.sendAndWait() }
+    func commitNow() -> MillraceError? { commits.sendAndWait() }
 
     func reportLost(_ error: MillraceError) { observers.report(.warning, .disconnected(transport: "kafka", error: error)) }
 

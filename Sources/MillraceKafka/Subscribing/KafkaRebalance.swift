@@ -164,7 +164,7 @@ final class KafkaRebalance: @unchecked Sendable {
         self.departure = nil
         departure.timer?.cancel()
         waits.withLock { $0 = false }
-        consumer.commitNow()
+        if let error = consumer.commitNow() { consumer.reportLost(error) }
         for number in departure.numbers { consumer.progress.remove(number) }
         release(departure.partitions)
     }

@@ -231,8 +231,12 @@ final class KafkaSubscription: TransactionalSubscription {
         stopFetching()
         let (held, delayed) = buffer.close()
         for entry in held + delayed.map(\.entry) { progress.note(attempts: entry.attempt - 1, at: entry.position) }
-        // What can't be committed is handed out again, which is all that can be done without the cluster.
-        try? await flush()
+        do {
+            try await flush()
+        } catch {
+            // It is handed out again, which is all that can be done without the cluster.
+            observers.report(.warning, .disconnected(transport: "kafka", error: error))
+        }
         await consumer.close()
         loop.stop()
         whenClosed()

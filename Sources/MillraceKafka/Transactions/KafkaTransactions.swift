@@ -61,11 +61,18 @@ final class KafkaTransactions: @unchecked Sendable {
         submit(TransactionCall(outputs: [], positions: [], whenKnown: whenKnown))
     }
 
-    /// The same, waiting for the outcome on the caller's thread, but not longer than `limit`.
-    func commitProgressAndWait(upTo limit: Duration) {
+    /// The same, waiting for the outcome on the caller's thread, but not longer than `limit`. Returns why it was in vain.
+    func commitProgressAndWait(upTo limit: Duration) -> MillraceError? {
         let known = DispatchSemaphore(value: 0)
-        commitProgress { _ in known.signal() }
-        _ = known.wait(timeout: .now() + .milliseconds(Int(limit / .milliseconds(1))))
+        let failure = Lock<MillraceError?>(nil)
+        commitProgress { result in
+            if case .failure(let error) = result { failure.withLock { $0 = error } }
+            known.signal()
+        }
+        guard known.wait(timeout: .now() + .milliseconds(Int(limit / .milliseconds(1)))) == .success else {
+            return MillraceError(.deadlineExceeded, "a transaction took longer than \(limit)", isRetriable: true)
+        }
+        return failure.withLock { $0 }
     }
 
     // MARK: On the thread
