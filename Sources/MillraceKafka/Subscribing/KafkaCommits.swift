@@ -56,7 +56,7 @@ final class KafkaCommits: @unchecked Sendable {
     func send() {
         guard consumer.group != nil, !isUnderWay, hold == nil else { return }
         followJoining()
-        if isJoining { return holdBack() }
+        if isJoining { return progress.isDirty ? holdBack() : release() }
         if let transactions {
             isUnderWay = true
             let covered = waiting

@@ -82,6 +82,9 @@ final class KafkaProgress: Sendable {
 
     // MARK: Commits
 
+    /// Whether there is something to commit.
+    var isDirty: Bool { state.withLock { $0.partitions.values.contains { $0.isDirty } } }
+
     /// What there is to commit.
     func commit() -> [(partition: KafkaPartition, offset: Int64, note: CommitNote)] {
         state.withLock { state in
