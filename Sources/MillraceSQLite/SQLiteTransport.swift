@@ -62,7 +62,7 @@ public final class SQLiteTransport: Transport {
     public var capabilities: Capabilities {
         var capabilities: Capabilities = [
             .durable, .groups, .ordered, .orderedByKey, .orderedAcrossMembers, .nativeDelay, .delayedRetry, .attemptCount,
-            .replay, .leases, .startAtPosition,
+            .replay, .leases, .startAtPosition, .transactions,
         ]
         if options.synchronous == .full { capabilities.insert(.flushed) }
         if options.deadLetters != .drop { capabilities.insert(.deadLetters) }

@@ -27,6 +27,7 @@ extension ConformanceSubject {
             try await KafkaTransport(cluster.options, observers: observers)
         }
         subject.sharesByPartition = true
+        subject.keepsTransactions = false
         subject.idleTimeout = KafkaTests.patience
         return subject
     }

@@ -29,7 +29,7 @@ extension ConformanceSubject {
             clock == nil ? "sqlite" : "sqlite by a manual clock",
             capabilities: [
                 .durable, .groups, .ordered, .orderedByKey, .orderedAcrossMembers, .nativeDelay, .delayedRetry, .attemptCount,
-                .replay, .leases, .deadLetters, .startAtPosition,
+                .replay, .leases, .deadLetters, .startAtPosition, .transactions,
             ]
         ) {
             try await SQLiteTransport(

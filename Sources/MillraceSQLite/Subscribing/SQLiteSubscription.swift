@@ -6,8 +6,8 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
     let topic: String
     let group: String?
     let buffer: DeliveryBuffer
-    private let core: SQLiteCore
-    private let membership: Membership
+    let core: SQLiteCore
+    let membership: Membership
     private let lease: Duration
     private let fetcher: Fetcher
     private let settler: Settler

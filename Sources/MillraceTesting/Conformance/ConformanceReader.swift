@@ -4,6 +4,7 @@ import Millrace
 final class ConformanceReader: Sendable {
     let subscription: any Subscription
     private let subject: ConformanceSubject
+    var idleTimeout: Duration { subject.idleTimeout }
 
     init(_ subscription: any Subscription, in subject: ConformanceSubject) {
         self.subscription = subscription

@@ -22,6 +22,8 @@ public struct ConformanceSubject: Sendable {
     /// Whether members of a group share a topic by its partitions: what a busy member holds up waits for that member. Defaults
     /// to false.
     public var sharesByPartition = false
+    /// Whether the broker keeps what was acknowledged in a transaction. Defaults to true; false for a stand-in for the real one.
+    public var keepsTransactions = true
     /// How many messages a topic takes before somebody settles one: 0 when publishing waits for acknowledgements. Defaults
     /// to no bound.
     public var capacity = Int.max
@@ -71,6 +73,8 @@ struct ConformanceNeeds: Sendable {
     var restart = false
     /// Whatever one member can't take goes to another.
     var sharesMessageByMessage = false
+    /// What was acknowledged in a transaction is acknowledged for whoever follows.
+    var keptTransactions = false
 
     /// Why a check can't run on a subject; nil when it can.
     func missing(in subject: ConformanceSubject, capabilities: Capabilities) -> String? {
@@ -82,6 +86,7 @@ struct ConformanceNeeds: Sendable {
         if sharedBroker, !subject.sharesBroker { return "its transports do not share a broker" }
         if fetchOnDemand, subject.fetchesAhead { return "its members fetch ahead" }
         if sharesMessageByMessage, subject.sharesByPartition { return "its members share by partitions" }
+        if keptTransactions, !subject.keepsTransactions { return "its broker does not keep what is acknowledged in transactions" }
         if restart, subject.restart == nil { return "its broker can't be restarted" }
         return nil
     }

@@ -36,7 +36,7 @@ enum Conformance {
             "sqlite, shared",
             capabilities: [
                 .durable, .groups, .ordered, .orderedByKey, .orderedAcrossMembers, .nativeDelay, .delayedRetry, .attemptCount,
-                .replay, .leases, .deadLetters, .startAtPosition,
+                .replay, .leases, .deadLetters, .startAtPosition, .transactions,
             ]
         ) {
             try await SQLiteTransport(SQLiteOptions(url: url), observers: Observers())
