@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "MillraceSQLite", targets: ["MillraceSQLite"]),
         .library(name: "MillraceRedis", targets: ["MillraceRedis"]),
         .library(name: "MillraceKafka", targets: ["MillraceKafka"]),
+        .library(name: "MillraceNATS", targets: ["MillraceNATS"]),
         .library(name: "MillraceCompression", targets: ["MillraceCompression"]),
         .library(name: "MillraceHTTP", targets: ["MillraceHTTP"]),
         .library(name: "MillraceOTLP", targets: ["MillraceOTLP"]),
@@ -41,6 +42,8 @@ let package = Package(
         .systemLibrary(
             name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(
+            name: "CNATS", path: "Sources/CLibraries/CNATS", providers: [.apt(["libnats-dev"]), .brew(["cnats"])]),
+        .systemLibrary(
             name: "CSQLite", path: "Sources/CLibraries/CSQLite",
             providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
         .systemLibrary(name: "CZlib", path: "Sources/CLibraries/CZlib", providers: [.apt(["zlib1g-dev"])]),
@@ -51,6 +54,7 @@ let package = Package(
         .target(name: "MillraceSQLite", dependencies: ["Millrace", "CSQLite"], swiftSettings: strict),
         .target(name: "MillraceRedis", dependencies: ["Millrace", "CHiredis", "COpenSSL"], swiftSettings: strict),
         .target(name: "MillraceKafka", dependencies: ["Millrace", "CRdKafka"], swiftSettings: strict),
+        .target(name: "MillraceNATS", dependencies: ["Millrace", "CNATS"], swiftSettings: strict),
         .target(name: "MillraceCompression", dependencies: ["Millrace", "CZlib"], swiftSettings: strict),
         .target(name: "MillraceHTTP", dependencies: ["Millrace", "CMicroHTTPD"], swiftSettings: strict),
         .target(name: "MillraceOTLP", dependencies: ["Millrace"], swiftSettings: strict),
