@@ -119,6 +119,9 @@ let package = Package(
             name: "MillraceKafkaTests",
             dependencies: ["Millrace", "MillraceKafka", "MillraceTesting", "CRdKafka"], swiftSettings: strict),
         .testTarget(
+            name: "MillraceNATSTests", dependencies: ["Millrace", "MillraceNATS", "MillraceTesting", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "MillraceCompressionTests",
             dependencies: ["Millrace", "MillraceMemory", "MillraceCompression", "MillraceTesting"], swiftSettings: strict),
         .testTarget(

@@ -145,6 +145,37 @@ enum NATSLayout {
         var metadata = Metadata()
 
         mutating func read(_ message: NATSMessage) {
+            var encoded: String?
+            var omitted = 0
+            if let text = HeaderText.of(message) {
+                HeaderText.forEach(text) { add($0, $1, &encoded, &omitted) }
+            } else {
+                readByLibnats(message, &encoded, &omitted)
+            }
+            if omitted > 0 { metadata[MetadataKey.omittedFields] = "\(omitted)" }
+            if let encoded { readEncoded(encoded) }
+        }
+
+        private mutating func add(
+            _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ encoded: inout String?, _ omitted: inout Int
+        ) {
+            switch name.first {
+            case 0x5F where name.elementsEqual(idHeader.utf8): if id == nil { readID(value) }
+            // Nats-...: the server's.
+            case 0x4E where name.count >= 5 && name[1] == 0x61 && name[2] == 0x74 && name[3] == 0x73 && name[4] == 0x2D: return
+            case 0x6D where name.elementsEqual(MetadataKey.key.utf8): if key == nil { key = text(value) }
+            case 0x6D where name.elementsEqual(EncodedFields.header.utf8): encoded = encoded ?? text(value)
+            default:
+                guard metadata.count < maximumMetadata else { return omitted += 1 }
+                let name = name.isEmpty ? MetadataKey.unnamed : text(name)
+                if metadata[name] == nil { metadata[name] = text(value) }
+            }
+        }
+
+        private func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
+
+        /// For versions of libnats of which it is not known where they keep the text.
+        private mutating func readByLibnats(_ message: NATSMessage, _ encoded: inout String?, _ omitted: inout Int) {
             var names: UnsafeMutablePointer<UnsafePointer<CChar>?>?
             var count: Int32 = 0
             let status = natsMsgHeader_Keys(message.raw, &names, &count)
@@ -156,35 +187,18 @@ enum NATSLayout {
                 return
             }
             defer { free(names) }
-            metadata.reserveCapacity(min(Int(count), maximumMetadata))
-            var omitted = 0
-            var encoded: String?
             for index in 0..<Int(count) {
                 var value: UnsafePointer<CChar>?
                 guard let name = names[index], natsMsgHeader_Get(message.raw, name, &value) == NATS_OK, let value else {
                     continue
                 }
-                if strcmp(name, idHeader) == 0 {
-                    readID(value)
-                } else if strncmp(name, "Nats-", 5) == 0 {
-                    continue
-                } else if strcmp(name, MetadataKey.key) == 0 {
-                    key = String(cString: value)
-                } else if strcmp(name, EncodedFields.header) == 0 {
-                    encoded = String(cString: value)
-                } else if metadata.count < maximumMetadata {
-                    let name = String(cString: name)
-                    metadata[name.isEmpty ? MetadataKey.unnamed : name] = String(cString: value)
-                } else {
-                    omitted += 1
-                }
+                add(
+                    UnsafeRawBufferPointer(start: name, count: strlen(name)),
+                    UnsafeRawBufferPointer(start: value, count: strlen(value)), &encoded, &omitted)
             }
-            if omitted > 0 { metadata[MetadataKey.omittedFields] = "\(omitted)" }
-            if let encoded { readEncoded(encoded) }
         }
 
-        private mutating func readID(_ value: UnsafePointer<CChar>) {
-            let bytes = UnsafeRawBufferPointer(start: value, count: strlen(value))
+        private mutating func readID(_ bytes: UnsafeRawBufferPointer) {
             if let bits = UUIDBytes.parse(bytes) {
                 id = MessageID(high: bits.high, low: bits.low)
             } else if !bytes.isEmpty {

@@ -11,8 +11,9 @@ final class NATSKeeper: @unchecked Sendable {
         var floor: UInt64
     }
 
-    /// How often to ask the consumer how far it is.
-    private static let lookInterval = Duration.seconds(5)
+    /// How often to ask the consumer how far it is. The server looks through the requests that wait when it is asked, and drops those
+    /// of members that are gone; that has to be done before what these had is handed out again.
+    private var lookInterval: Duration { max(.milliseconds(500), min(.seconds(5), state.withLock { $0.ackWait } / 4)) }
 
     private let connection: NATSConnection
     private let claims: NATSClaims
@@ -62,7 +63,7 @@ final class NATSKeeper: @unchecked Sendable {
     }
 
     private func scheduleLook() {
-        connection.loop.execute(after: Self.lookInterval, clock: SystemClock.shared) { [weak self] in
+        connection.loop.execute(after: lookInterval, clock: SystemClock.shared) { [weak self] in
             guard let self, !isStopped else { return }
             look()
             scheduleLook()

@@ -15,6 +15,8 @@ final class NATSPuller: NATSMember, @unchecked Sendable {
     /// How long a request waits for messages before it is made anew.
     private static let expires = Duration.seconds(5)
     private static let pause = Duration.milliseconds(200)
+    /// How long what is under way may take at the end.
+    private static let grace = Duration.milliseconds(50)
 
     private let connection: NATSConnection
     private let jetStream: JetStream
@@ -242,10 +244,21 @@ final class NATSPuller: NATSMember, @unchecked Sendable {
     func stop() {
         guard !isStopped else { return }
         isStopped = true
-        guard let mailbox, link != nil else { return hasStopped.fire() }
+        guard mailbox != nil, link != nil else { return hasStopped.fire() }
+        // What the server has for the requests that are out comes at once; it should not meet a mailbox that is gone.
+        guard !requests.isEmpty, (pending ?? 0) > 0 else { return leave() }
+        loop.execute(after: Self.grace, clock: SystemClock.shared) { [weak self] in self?.leave() }
+    }
+
+    /// Has the server forget the requests that are out. Without being asked about the consumer it would keep them, and versions
+    /// before 2.10 lose sight of what they want to hand out again when they find such a one.
+    private func leave() {
+        guard let mailbox, link != nil else { return finish() }
         mailbox.drain()
-        // What the server had sent before it heard of the end comes in front of the echo.
-        connection.echo { [weak self] _ in
+        // What the server had sent before it heard of the end comes in front of the answer.
+        let (stream, consumer) = source
+        jetStream.call("CONSUMER.INFO.\(stream).\(consumer)", nil, "leaving a consumer") {
+            [weak self] (_: Result<ConsumerInfo, MillraceError>) in
             guard let self else { return }
             loop.execute { self.finish() }
         }
