@@ -72,7 +72,7 @@ let package = Package(
             path: "Sources/Examples/configured", exclude: ["service.json"], swiftSettings: strict),
         .executableTarget(
             name: "MillraceTool",
-            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka"],
+            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS"],
             swiftSettings: strict),
 
         // Commands of SwiftPM.

@@ -38,8 +38,8 @@ public final class NATSTransport: Transport {
         self.observers = AttachableObservers(observers)
         loop = try EventLoop(name: "millrace-nats")
         connection = NATSConnection(options, loop: loop, clock: clock, observers: self.observers)
-        publisher = NATSPublisher(connection)
         let jetStream = JetStream(connection)
+        publisher = NATSPublisher(connection, jetStream)
         streams = NATSStreams(jetStream)
         setup = NATSConsumerSetup(jetStream)
         attempts = options.attemptsBucket.map { NATSAttempts(jetStream, bucket: $0) }
@@ -98,11 +98,12 @@ public final class NATSTransport: Transport {
     /// Publishes messages, and returns when the stream has them; with core NATS, when the server has taken them. Calls of all tasks
     /// share one connection and are sent together. See `Publisher`.
     public func publish(_ messages: [Message], to topic: String) async throws {
-        try NATSNames.check(topic, allowsWildcards: false)
+        let isKnown = options.mode == .jetStream && streams.known(topic) != nil
+        if !isKnown || NATSNames.hasWildcards(topic) { try NATSNames.check(topic, allowsWildcards: false) }
         for message in messages { try Naming.check(message) }
         guard !messages.isEmpty else { return }
         try subscriptions.checkOpen()
-        if options.mode == .jetStream, streams.known(topic) == nil {
+        if options.mode == .jetStream, !isKnown {
             do {
                 _ = try await streams.find(topic)
             } catch {

@@ -38,8 +38,6 @@ final class NATSConnection: @unchecked Sendable {
     private var members: [Member] = []
     private var replies: NATSRepliesHandle?
     private let hasEnded = Signal()
-    /// Told of acknowledgements of publishes, on a thread of libnats'. Set before the start.
-    var onAcks: (@Sendable ([PublishAck]) -> Void)?
     /// Told of publishes that the server does not permit, by their subject.
     var onRefusal: (@Sendable (String, MillraceError) -> Void)?
 
@@ -99,11 +97,7 @@ final class NATSConnection: @unchecked Sendable {
         guard isWanted else { return NATSThread.run { link.end() } }
         link.onRefusal = { [weak self] status, text in self?.refused(status, text) }
         do {
-            replies = try NATSReplies.open(on: link) { [onAcks] in
-                onAcks?($0)
-            } onReply: { [requests] number, message in
-                requests.answer(number, message)
-            }
+            replies = try NATSReplies.open(on: link) { [requests] number, message in requests.answer(number, message) }
         } catch {
             NATSThread.run { link.end() }
         }

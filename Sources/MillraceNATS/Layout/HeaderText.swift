@@ -29,25 +29,29 @@ enum HeaderText {
         let count = data - start - 1
         guard count > 0 else { return count == -1 ? UnsafeRawBufferPointer(start: start, count: 0) : nil }
         let text = UnsafeRawBufferPointer(start: start, count: count)
-        return text.starts(with: "NATS/1.".utf8) ? text : nil
+        return text.hasPrefix("NATS/1.") ? text : nil
     }
 
-    /// Calls `body` with the name and the value of each header, in their order, each followed by a zero byte or not. A line that
-    /// begins with white space goes on with the one before it; one without a colon is left out.
+    /// Calls `body` with the name and the value of each header, in their order. A line without a colon is left out.
     ///
     /// Libnats may have looked at the headers before: then there are zeros where colons and ends were.
+    @inline(__always)
     static func forEach(_ text: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
-        var rest = UnsafeRawBufferPointer(rebasing: text[...])
-        var isFirst = true
-        while let end = rest.firstIndex(of: 0x0A) {
-            var line = UnsafeRawBufferPointer(rebasing: rest[..<end])
-            rest = UnsafeRawBufferPointer(rebasing: rest[(end + 1)...])
-            while let last = line.last, isBlank(last) { line = UnsafeRawBufferPointer(rebasing: line.dropLast()) }
-            defer { isFirst = false }
-            guard !isFirst, let colon = line.firstIndex(where: { $0 == 0x3A || $0 == 0 }) else { continue }
-            var value = UnsafeRawBufferPointer(rebasing: line[(colon + 1)...])
-            while let first = value.first, isBlank(first) { value = UnsafeRawBufferPointer(rebasing: value.dropFirst()) }
-            body(UnsafeRawBufferPointer(rebasing: line[..<colon]), value)
+        guard var start = text.offset(of: 0x0A).map({ $0 + 1 }) else { return }
+        while let end = text.offset(of: 0x0A, from: start) {
+            var last = end
+            while last > start, isBlank(text[last - 1]) { last -= 1 }
+            var colon = start
+            while colon < last, text[colon] != 0x3A, text[colon] != 0 { colon += 1 }
+            // Without a value, what was taken for blank may have been the colon.
+            if colon == last, colon < end, text[colon] == 0 { last = colon + 1 }
+            if colon < last {
+                var first = colon + 1
+                while first < last, isBlank(text[first]) { first += 1 }
+                body(
+                    UnsafeRawBufferPointer(rebasing: text[start..<colon]), UnsafeRawBufferPointer(rebasing: text[first..<last]))
+            }
+            start = end + 1
         }
     }
 

@@ -106,8 +106,6 @@ enum NATSLayout {
     ///   `MetadataKey.omittedFields`.
     /// - Text that is not UTF-8 is repaired: wrong bytes are replaced by U+FFFD.
     /// - Headers that libnats can't read at all are left out, with `MetadataKey.decodingFailure` to say so.
-    ///
-    /// Takes the message over: it is destroyed when the payload is not needed any more.
     static func decode(_ message: NATSMessage, fallbackID: () -> MessageID) -> Message {
         var fields = Fields()
         fields.read(message)
@@ -116,14 +114,17 @@ enum NATSLayout {
         return Message(id: id, copying: data, key: fields.key, metadata: fields.metadata)
     }
 
-    /// The same, of a message that is not needed otherwise: its large payload stays where it is.
-    static func take(_ message: NATSMessage, fallbackID: () -> MessageID, with extra: (inout Metadata) -> Void) -> Message {
+    /// The same, of a message that is not needed otherwise: its large payload stays where it is. Otherwise the message is added to
+    /// those that are spent, for the caller to destroy.
+    static func take(
+        _ message: NATSMessage, fallbackID: () -> MessageID, _ spent: inout SpentMessages, with extra: (inout Metadata) -> Void
+    ) -> Message {
         var fields = Fields()
         fields.read(message)
         extra(&fields.metadata)
         let id = fields.id ?? fallbackID()
         guard message.data.count >= borrowedMinimum else {
-            defer { message.destroy() }
+            defer { spent.add(message) }
             return Message(id: id, copying: message.data, key: fields.key, metadata: fields.metadata)
         }
         return Message(
@@ -160,11 +161,11 @@ enum NATSLayout {
             _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ encoded: inout String?, _ omitted: inout Int
         ) {
             switch name.first {
-            case 0x5F where name.elementsEqual(idHeader.utf8): if id == nil { readID(value) }
+            case 0x5F where name.isText("_watermill_message_uuid"): if id == nil { readID(value) }
             // Nats-...: the server's.
-            case 0x4E where name.count >= 5 && name[1] == 0x61 && name[2] == 0x74 && name[3] == 0x73 && name[4] == 0x2D: return
-            case 0x6D where name.elementsEqual(MetadataKey.key.utf8): if key == nil { key = text(value) }
-            case 0x6D where name.elementsEqual(EncodedFields.header.utf8): encoded = encoded ?? text(value)
+            case 0x4E where name.hasPrefix("Nats-"): return
+            case 0x6D where name.isText("millrace-key"): if key == nil { key = text(value) }
+            case 0x6D where name.isText("millrace-encoded"): encoded = encoded ?? text(value)
             default:
                 guard metadata.count < maximumMetadata else { return omitted += 1 }
                 let name = name.isEmpty ? MetadataKey.unnamed : text(name)

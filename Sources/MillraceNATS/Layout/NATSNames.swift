@@ -31,7 +31,8 @@ enum NATSNames {
     }
 
     static func hasWildcards(_ topic: String) -> Bool {
-        topic.utf8.split(separator: 0x2E).contains { $0.elementsEqual("*".utf8) || $0.elementsEqual(">".utf8) }
+        guard topic.utf8.contains(where: { $0 == 0x2A || $0 == 0x3E }) else { return false }
+        return topic.utf8.split(separator: 0x2E).contains { $0.elementsEqual("*".utf8) || $0.elementsEqual(">".utf8) }
     }
 
     /// Whether a subject is one of those that a topic with wildcards stands for.

@@ -12,7 +12,24 @@ final class NATSPublisher: NATSMember, @unchecked Sendable {
         var queue: [NATSPublishCall] = []
         var window = PublishWindow()
         var hasTimer = false
+        /// The number of the last message of each batch that is on its way.
+        var batches: [UInt64] = []
+        /// Whether what is in the queue waits for a batch to arrive.
+        var isGathering = false
+
+        /// Whether it is better to wait for what else comes. What has arrived in the meantime is forgotten.
+        mutating func mustGather() -> Bool {
+            let first = window.first
+            batches.removeAll { $0 < first }
+            return batches.count >= NATSPublisher.maximumBatches
+        }
     }
+
+    /// How many batches may be on their way, unless one takes long: what is published meanwhile gathers, and costs client and server
+    /// one look for all of it. Two keep both busy.
+    private static let maximumBatches = 2
+    /// For how long to gather at most.
+    private static let maximumGathering = Duration.milliseconds(1)
 
     private let options: NATSOptions
     private let connection: NATSConnection
@@ -21,19 +38,25 @@ final class NATSPublisher: NATSMember, @unchecked Sendable {
     private let gate: PublishGate
     private let state = Lock(State())
     private let sending: LoopSignal
+    private let jetStream: JetStream
     private var link: NATSLink?
+    /// The beginning of the subjects at which acknowledgements arrive.
+    private var replyPrefix = ""
+    /// Whether messages that found no stream are being looked for, and whether that has to be done again.
+    private var isLooking = false
+    private var mustLookAgain = false
     /// Told of topics whose stream is gone.
     var onMissingStream: (@Sendable (String) -> Void)?
 
-    init(_ connection: NATSConnection) {
+    init(_ connection: NATSConnection, _ jetStream: JetStream) {
         self.connection = connection
+        self.jetStream = jetStream
         options = connection.options
         clock = connection.clock
         observers = connection.observers
         gate = PublishGate(capacity: connection.options.maximumPending)
         sending = LoopSignal(connection.loop)
         sending.action = { [weak self] in self?.send() }
-        connection.onAcks = { [weak self] acks in self?.take(acks) }
         connection.onRefusal = { [weak self] subject, error in self?.refuse(subject, error) }
     }
 
@@ -75,9 +98,13 @@ final class NATSPublisher: NATSMember, @unchecked Sendable {
 
     func linkUp(_ link: NATSLink) {
         self.link = link
+        replyPrefix = "\(link.inbox).p."
+        let mailbox = NATSMailbox("\(replyPrefix)*") { [weak self] content in self?.take(content) }
+        // The link is about to end as well, when that fails.
+        guard (try? link.open(mailbox)) != nil else { return }
         // What was sent and not acknowledged goes first: its place is before all that was not.
         let again = state.withLock { $0.window.all }
-        for (number, entry) in again { send(entry, number, over: link) }
+        send(again, over: link)
         send()
     }
 
@@ -89,24 +116,38 @@ final class NATSPublisher: NATSMember, @unchecked Sendable {
         finish { window in window.all.map { ($0.number, error) } }
     }
 
-    private func send() {
+    private func send(isOverdue: Bool = false) {
         guard let link else { return }
-        let (calls, first) = state.withLock { state -> ([NATSPublishCall], UInt64) in
+        let (calls, first, mustWait) = state.withLock { state -> ([NATSPublishCall], UInt64, Bool) in
+            guard !state.queue.isEmpty else { return ([], 0, false) }
+            if !isOverdue, state.mustGather() {
+                defer { state.isGathering = true }
+                return ([], 0, !state.isGathering)
+            }
+            state.isGathering = false
             let calls = state.queue.filter { !$0.isOver }
             let first = state.window.next
             for call in calls {
                 for index in call.messages.indices { state.window.append(.init(call: call, index: index)) }
             }
             state.queue = []
-            return (calls, first)
+            state.batches.append(state.window.next - 1)
+            return (calls, first, false)
+        }
+        if mustWait {
+            SystemClock.shared.schedule(after: Self.maximumGathering) { [weak self] in
+                guard let self else { return }
+                connection.loop.execute { self.send(isOverdue: true) }
+            }
         }
         guard !calls.isEmpty else { return }
         var number = first
-        var reply = ReplySubject(link.inbox, mark: NATSReplies.publishMark)
+        var reply = ReplySubject(replyPrefix)
+        var spent = SpentMessages()
         for call in calls {
             call.topic.withCString { subject in
                 for message in call.messages {
-                    send(message, subject, number, &reply, over: link)
+                    send(message, subject, number, &reply, &spent, over: link)
                     number += 1
                 }
             }
@@ -114,19 +155,25 @@ final class NATSPublisher: NATSMember, @unchecked Sendable {
         if isCore { reply.with(number - 1) { _ = natsConnection_Publish(link.handle, $0, nil, 0) } }
     }
 
-    private func send(_ entry: PublishWindow.Entry, _ number: UInt64, over link: NATSLink) {
-        var reply = ReplySubject(link.inbox, mark: NATSReplies.publishMark)
-        entry.call.topic.withCString { send(entry.call.messages[entry.index], $0, number, &reply, over: link) }
+    private func send(_ again: [(number: UInt64, entry: PublishWindow.Entry)], over link: NATSLink) {
+        var reply = ReplySubject(replyPrefix)
+        var spent = SpentMessages()
+        for (number, entry) in again {
+            entry.call.topic.withCString {
+                send(entry.call.messages[entry.index], $0, number, &reply, &spent, over: link)
+            }
+        }
     }
 
     private func send(
         _ message: borrowing Message, _ subject: UnsafePointer<CChar>, _ number: UInt64, _ reply: inout ReplySubject,
-        over link: NATSLink
+        _ spent: inout SpentMessages, over link: NATSLink
     ) {
         let status = reply.with(number) { reply in
             let raw = NATSLayout.encode(
                 message, subject: subject, reply: isCore ? nil : reply, deduplicates: options.deduplicates && !isCore)
-            defer { natsMsg_Destroy(raw) }
+            guard let raw else { return NATS_NO_MEMORY }
+            defer { spent.add(NATSMessage(raw: raw)) }
             return natsConnection_PublishMsg(link.handle, raw)
         }
         // Lost, it is sent again over the next link.
@@ -137,36 +184,33 @@ final class NATSPublisher: NATSMember, @unchecked Sendable {
 
     // MARK: The end of messages
 
-    private func take(_ acks: [PublishAck]) {
-        guard !isCore else {
-            let last = acks.map(\.number).max() ?? 0
-            let ended = state.withLock { state in
-                state.window.removeAll(through: last).filter { $0.call.report($0.index, nil) }.map(\.call)
-            }
-            for call in ended { call.end() }
-            return
-        }
-        var missing: Set<String> = []
+    private func take(_ content: NATSMailbox.Content) {
+        guard case .messages(let messages) = content else { return lookForMissing() }
+        let acks = messages.compactMap { PublishAck($0) }
+        for message in messages { message.destroy() }
+        var mustSend = false
         var duplicates: [String: Int] = [:]
         let ended = state.withLock { state -> [NATSPublishCall] in
             var ended: [NATSPublishCall] = []
             for ack in acks {
+                if isCore {
+                    ended += state.window.removeAll(through: ack.number).filter { $0.call.report($0.index, nil) }.map(\.call)
+                    continue
+                }
                 guard let entry = state.window.remove(ack.number) else { continue }
                 var error: MillraceError?
                 switch ack.outcome {
                 case .stored: break
                 case .duplicate: duplicates[entry.call.topic, default: 0] += 1
-                case .noStream:
-                    missing.insert(entry.call.topic)
-                    error = NATSError.noResponders("publishing to '\(entry.call.topic)'")
                 case .refused(let refusal): error = refusal
                 }
                 if entry.call.report(entry.index, error) { ended.append(entry.call) }
             }
+            mustSend = state.isGathering && !state.mustGather()
             return ended
         }
+        if mustSend { send() }
         for call in ended { call.end() }
-        for topic in missing { onMissingStream?(topic) }
         for (topic, count) in duplicates {
             observers.report(
                 .debug, .messagesDropped(topic: topic, count: count, reason: "the stream has had messages of these ids"))
@@ -222,6 +266,63 @@ final class NATSPublisher: NATSMember, @unchecked Sendable {
             return ended
         }
         for call in ended { call.end() }
+    }
+
+    // MARK: Messages without a stream
+
+    /// How long to wait before what found no stream is sent to it after all, or looked for again.
+    private static let patience = Duration.milliseconds(100)
+
+    /// Some message has found no stream, and libnats does not tell which: asks for the streams of all that are on their way.
+    private func lookForMissing() {
+        guard !isCore else { return }
+        guard !isLooking else {
+            mustLookAgain = true
+            return
+        }
+        (isLooking, mustLookAgain) = (true, false)
+        let (topics, last) = state.withLock { state in (Set(state.window.all.map(\.entry.call.topic)), state.window.next) }
+        let left = Lock(topics.count)
+        guard !topics.isEmpty else { return looked() }
+        for topic in topics {
+            jetStream.call("STREAM.NAMES", ["subject": topic], "looking for the stream of topic '\(topic)'") {
+                [self] (result: Result<StreamNames, MillraceError>) in
+                connection.loop.execute { [self] in
+                    found(topic, upTo: last, result)
+                    let isLast = left.withLock { left in
+                        left -= 1
+                        return left == 0
+                    }
+                    if isLast { looked() }
+                }
+            }
+        }
+    }
+
+    private func found(_ topic: String, upTo last: UInt64, _ result: Result<StreamNames, MillraceError>) {
+        guard case .success(let names) = result else { return mustLookAgain = true }
+        if (names.streams ?? []).isEmpty {
+            onMissingStream?(topic)
+            let error = NATSError.noResponders("publishing to '\(topic)'")
+            return finish { window in
+                window.all.filter { $0.number < last && $0.entry.call.topic == topic }.map { ($0.number, error) }
+            }
+        }
+        // It has one, or has one again. Sent again, messages that had found it count once.
+        guard options.deduplicates else { return }
+        connection.loop.execute(after: Self.patience, clock: SystemClock.shared) { [weak self] in
+            guard let self, let link else { return }
+            let again = state.withLock { $0.window.all.filter { $0.number < last && $0.entry.call.topic == topic } }
+            send(again, over: link)
+        }
+    }
+
+    private func looked() {
+        guard mustLookAgain else { return isLooking = false }
+        connection.loop.execute(after: Self.patience, clock: SystemClock.shared) { [weak self] in
+            self?.isLooking = false
+            self?.lookForMissing()
+        }
     }
 
     // MARK: End

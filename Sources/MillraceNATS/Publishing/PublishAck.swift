@@ -7,37 +7,41 @@ struct PublishAck: Sendable {
         case stored
         /// The stream has had it before.
         case duplicate
-        /// No stream has the subject.
-        case noStream
         case refused(MillraceError)
-
-        init(_ message: NATSMessage) {
-            guard !message.isNoResponders else {
-                self = .noStream
-                return
-            }
-            // {"stream":"orders","seq":7}, and "duplicate": true behind it, is what all but always comes.
-            let data = message.data
-            if data.starts(with: #"{"stream":"#.utf8) {
-                self = data.contains("\"duplicate\"") && data.contains("true") ? .duplicate : .stored
-                return
-            }
-            self = .refused(JetStreamError.of(message.text, "publishing"))
-        }
     }
 
     let number: UInt64
     let outcome: Outcome
-}
 
-extension UnsafeRawBufferPointer {
-    /// Whether some text occurs in the bytes. They are few.
-    fileprivate func contains(_ text: StaticString) -> Bool {
-        let count = text.utf8CodeUnitCount
-        guard self.count >= count else { return false }
-        for start in 0...(self.count - count) where self[start] == text.utf8Start.pointee {
-            if (0..<count).allSatisfy({ self[start + $0] == text.utf8Start[$0] }) { return true }
+    /// Nil when it is the answer to something else.
+    init?(_ message: NATSMessage) {
+        guard let number = Self.number(of: message.subject) else { return nil }
+        self.number = number
+        // {"stream":"orders","seq":7}, and "duplicate": true behind it, is what all but always comes.
+        let data = message.data
+        if data.hasPrefix(#"{"stream":"#) {
+            outcome = data.hasSuffix("true}") ? .duplicate : .stored
+        } else {
+            outcome = data.isEmpty ? .stored : .refused(JetStreamError.of(message.text, "publishing"))
         }
-        return false
+    }
+
+    /// The number at the end of a subject.
+    static func number(of subject: UnsafePointer<CChar>?) -> UInt64? {
+        guard let subject else { return nil }
+        var number: UInt64 = 0
+        var next = subject
+        var hasDigits = false
+        while next.pointee != 0 {
+            let value = UInt8(bitPattern: next.pointee) &- 0x30
+            if value < 10 {
+                number = number &* 10 &+ UInt64(value)
+                hasDigits = true
+            } else {
+                (number, hasDigits) = (0, false)
+            }
+            next += 1
+        }
+        return hasDigits ? number : nil
     }
 }

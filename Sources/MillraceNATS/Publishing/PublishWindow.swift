@@ -12,6 +12,9 @@ struct PublishWindow: Sendable {
     private var base: UInt64 = 0
     private(set) var count = 0
 
+    /// The number of the first message that is there; ``next`` when there is none.
+    var first: UInt64 { base + UInt64(head) }
+
     /// The number that the next message gets.
     var next: UInt64 { base + UInt64(entries.count) }
 

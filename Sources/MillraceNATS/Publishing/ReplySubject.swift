@@ -3,9 +3,10 @@ struct ReplySubject {
     private var bytes: [CChar]
     private let prefix: Int
 
-    init(_ inbox: String, mark: UInt8) {
-        bytes = inbox.utf8.map { CChar(bitPattern: $0) } + [0x2E, CChar(bitPattern: mark)]
-        prefix = bytes.count
+    /// `prefix` is what stands before the number.
+    init(_ prefix: String) {
+        bytes = prefix.utf8.map { CChar(bitPattern: $0) }
+        self.prefix = bytes.count
         bytes += [CChar](repeating: 0, count: 21)
     }
 

@@ -9,15 +9,15 @@ struct Incoming: Sendable {
 
     var position: Position { Position(low: ack.sequence) }
 
-    /// Takes a message over. Nil, and the message is destroyed, when it is none of JetStream's.
-    init?(_ message: NATSMessage, stream: String, isWild: Bool) {
+    /// Takes a message over. Nil when it is none of JetStream's.
+    init?(_ message: NATSMessage, stream: String, isWild: Bool, _ spent: inout SpentMessages) {
         guard let reply = message.reply, let ack = AckSubject(reply) else {
-            message.destroy()
+            spent.add(message)
             return nil
         }
         self.ack = ack
         self.reply = String(cString: reply)
-        self.message = NATSLayout.take(message, fallbackID: { MessageID("\(stream)-\(ack.sequence)") }) { metadata in
+        self.message = NATSLayout.take(message, fallbackID: { MessageID("\(stream)-\(ack.sequence)") }, &spent) { metadata in
             if isWild { metadata[NATSMetadata.subject] = message.subject.map { String(cString: $0) } }
         }
     }

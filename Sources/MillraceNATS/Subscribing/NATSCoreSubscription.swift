@@ -81,8 +81,9 @@ final class NATSCoreSubscription: NATSMember, Subscription, @unchecked Sendable 
     private func take(_ messages: [NATSMessage]) {
         var entries: [DeliveryBuffer.Entry] = []
         entries.reserveCapacity(messages.count)
+        var spent = SpentMessages()
         for raw in messages {
-            let message = NATSLayout.take(raw, fallbackID: { MessageID.next() }) { metadata in
+            let message = NATSLayout.take(raw, fallbackID: { MessageID.next() }, &spent) { metadata in
                 if isWild { metadata[NATSMetadata.subject] = raw.subject.map { String(cString: $0) } }
                 if let reply = raw.reply { metadata[NATSMetadata.reply] = String(cString: reply) }
             }

@@ -172,12 +172,14 @@ final class NATSPuller: NATSMember, @unchecked Sendable {
             var incoming: [Incoming] = []
             incoming.reserveCapacity(messages.count)
             let (stream, _) = source
+            var spent = SpentMessages()
             for message in messages {
                 guard let reply = message.reply, reply[0] == 0x24 else {
                     read(message)
+                    spent.add(message)
                     continue
                 }
-                if let new = Incoming(message, stream: stream, isWild: isWild) { incoming.append(new) }
+                if let new = Incoming(message, stream: stream, isWild: isWild, &spent) { incoming.append(new) }
             }
             if !incoming.isEmpty {
                 count(incoming.count)
@@ -201,7 +203,6 @@ final class NATSPuller: NATSMember, @unchecked Sendable {
 
     /// Reads what the server says instead of a message.
     private func read(_ message: NATSMessage) {
-        defer { message.destroy() }
         let id = NATSPuller.id(of: message.subject)
         switch message.status {
         case 100?: return
