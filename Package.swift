@@ -118,8 +118,12 @@ let package = Package(
         .testTarget(
             name: "MillraceKafkaTests",
             dependencies: ["Millrace", "MillraceKafka", "MillraceTesting", "CRdKafka"], swiftSettings: strict),
+        .executableTarget(
+            name: "nats-member", dependencies: ["Millrace", "MillraceNATS"], path: "Tests/Programs/nats-member",
+            swiftSettings: strict),
         .testTarget(
-            name: "MillraceNATSTests", dependencies: ["Millrace", "MillraceNATS", "MillraceTesting", "TestSupport"],
+            name: "MillraceNATSTests",
+            dependencies: ["Millrace", "MillraceNATS", "MillraceTesting", "TestSupport", "nats-member"],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceCompressionTests",
