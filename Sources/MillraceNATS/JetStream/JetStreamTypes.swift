@@ -37,6 +37,8 @@ struct StreamInfo: Decodable {
 
     let config: Config
     let state: StreamState
+    /// When it was made, as a ``TimeText``.
+    let created: String
 }
 
 struct ConsumerConfig: Codable, Equatable {
@@ -71,6 +73,8 @@ struct ConsumerInfo: Decodable {
     }
 
     let name: String
+    /// When it was made, as a ``TimeText``.
+    let created: String
     let config: ConsumerConfig
     let delivered: Sequence
     let ack_floor: Sequence

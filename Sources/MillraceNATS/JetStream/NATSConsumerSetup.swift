@@ -89,6 +89,14 @@ struct NATSConsumerSetup: Sendable {
             "CONSUMER.CREATE.\(stream)", ConsumerRequest(stream_name: stream, config: config), "a reader of topic '\(topic)'")
     }
 
+    /// Whether a stream is the one that a consumer belonged to which is gone, and not another one of the same name, with numbers of its
+    /// own.
+    func isSame(_ stream: String, as old: String, consumerCreated: String) async throws -> Bool {
+        guard stream == old else { return false }
+        let info: StreamInfo = try await jetStream.call("STREAM.INFO.\(stream)", nil, "looking at a stream")
+        return !TimeText.isLater(info.created, than: consumerCreated)
+    }
+
     func remove(_ consumer: String, of stream: String) {
         jetStream.call("CONSUMER.DELETE.\(stream).\(consumer)", nil, "removing a reader") {
             (_: Result<DeleteAnswer, MillraceError>) in

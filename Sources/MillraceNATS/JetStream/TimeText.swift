@@ -1,5 +1,15 @@
 /// Times as the JetStream API has them: RFC 3339, in UTC.
 enum TimeText {
+    /// Whether a time is later than another one, both as the server writes them: to the nanosecond, without zeros at the end.
+    static func isLater(_ time: String, than other: String) -> Bool { comparable(time) > comparable(other) }
+
+    private static func comparable(_ time: String) -> String {
+        let parts = time.prefix { $0 != "Z" }.split(separator: ".", maxSplits: 1)
+        guard let seconds = parts.first else { return "" }
+        let fraction = parts.count > 1 ? String(parts[1].prefix(9)) : ""
+        return "\(seconds).\(fraction)" + String(repeating: "0", count: 9 - fraction.utf8.count)
+    }
+
     static func of(unixMilliseconds: Int64) -> String {
         let (days, milliseconds) = divide(unixMilliseconds, by: 86_400_000)
         let (year, month, day) = date(days)

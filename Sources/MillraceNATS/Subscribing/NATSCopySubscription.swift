@@ -20,6 +20,8 @@ final class NATSCopySubscription: Subscription, @unchecked Sendable {
     private var last: UInt64
     /// The number of the next one for the consumer.
     private var next: UInt64 = 1
+    /// When the consumer was made.
+    private var created: String
     private var isRenewing = false
     private let renewing = Lock<Task<Void, Never>?>(nil)
     private let hasClosed = Lock(false)
@@ -36,6 +38,7 @@ final class NATSCopySubscription: Subscription, @unchecked Sendable {
         streams = transport.streams
         observers = transport.observers
         last = consumer.delivered.stream_seq
+        created = consumer.created
         let wake = LoopSignal(transport.connection.loop)
         buffer = DeliveryBuffer(
             prefetch: subscription.prefetch, ordered: subscription.ordered, clock: transport.clock
@@ -104,14 +107,14 @@ final class NATSCopySubscription: Subscription, @unchecked Sendable {
         guard !hasClosed.withLock({ $0 }), !isRenewing || attempt > 1 else { return }
         isRenewing = true
         puller.halt()
-        let (old, last) = (puller.source, last)
+        let (old, last, created) = (puller.source, last, created)
         streams.forget(topic)
         let work = Task { [setup, streams, topic, connection, weak self] in
             let result: Result<(String, ConsumerInfo), any Error>
             do {
                 setup.remove(old.consumer, of: old.stream)
                 let stream = try await streams.find(topic)
-                let known = await Self.isThere(last, stream, old.stream, setup.jetStream)
+                let known = try await setup.isSame(stream, as: old.stream, consumerCreated: created)
                 let info = try await setup.copy(
                     topic: topic, of: stream, start: known ? .after(Position(low: last)) : .beginning)
                 result = .success((stream, info))
@@ -123,19 +126,13 @@ final class NATSCopySubscription: Subscription, @unchecked Sendable {
         renewing.withLock { $0 = work }
     }
 
-    /// Whether a stream is the one that had a message, as far as its numbers tell.
-    private static func isThere(_ last: UInt64, _ stream: String, _ old: String, _ jetStream: JetStream) async -> Bool {
-        guard stream == old else { return false }
-        let info: StreamInfo? = try? await jetStream.call("STREAM.INFO.\(stream)", nil, "looking at a stream")
-        return info.map { $0.state.last_seq >= last } ?? true
-    }
-
     private func renewed(_ result: Result<(String, ConsumerInfo), any Error>, attempt: Int) {
         switch result {
         case .success(let (stream, info)):
             isRenewing = false
             next = 1
             last = info.delivered.stream_seq
+            created = info.created
             puller.begin(with: info.name, of: stream)
         case .failure(let error as MillraceError) where !error.isRetriable: buffer.lose(error)
         case .failure(let error):

@@ -100,7 +100,8 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
         let work = Task { [self] in
             do {
                 let stream = try await streams.find(topic)
-                let start: StartPosition = stream == old && floor.sequence > 0 ? .after(Position(low: floor.sequence)) : .beginning
+                let isSame = try await setup.isSame(stream, as: old, consumerCreated: floor.consumerCreated)
+                let start: StartPosition = isSame ? .after(Position(low: floor.sequence)) : .beginning
                 let info: ConsumerInfo = try await setup.group(
                     group ?? "", topic: topic, of: stream, lease: subscription.lease, start: start)
                 connection.loop.execute { [self] in

@@ -9,6 +9,8 @@ final class NATSKeeper: @unchecked Sendable {
         var toldAt: ClockInstant
         var downSince: ClockInstant?
         var floor: UInt64
+        /// When the consumer was made.
+        var created: String
     }
 
     /// How often to ask the consumer how far it is. The server looks through the requests that wait when it is asked, and drops those
@@ -31,7 +33,7 @@ final class NATSKeeper: @unchecked Sendable {
         state = Lock(
             State(
                 ackWait: Self.ackWait(consumer), toldAt: SystemClock.shared.now, downSince: nil,
-                floor: consumer.ack_floor.stream_seq))
+                floor: consumer.ack_floor.stream_seq, created: consumer.created))
     }
 
     /// The least time after which the server may hand out a message again.
@@ -87,8 +89,8 @@ final class NATSKeeper: @unchecked Sendable {
         }
     }
 
-    /// Up to where all is known to be settled. From any thread.
-    var floor: (sequence: UInt64, stream: String) { (state.withLock { $0.floor }, puller.source.stream) }
+    /// Up to where all is known to be settled, and when the consumer was made. From any thread.
+    var floor: (sequence: UInt64, consumerCreated: String) { state.withLock { ($0.floor, $0.created) } }
 
     /// Whether the server has not been told for so long that it may have handed out again what this member holds. From any thread.
     var wasSilentTooLong: Bool { state.withLock { $0.toldAt.duration(to: SystemClock.shared.now) >= $0.ackWait } }
@@ -115,6 +117,7 @@ final class NATSKeeper: @unchecked Sendable {
         state.withLock { state in
             state.ackWait = Self.ackWait(consumer)
             state.floor = consumer.ack_floor.stream_seq
+            state.created = consumer.created
         }
     }
 }
