@@ -62,7 +62,8 @@ let package = Package(
 
         // Programs.
         .executableTarget(
-            name: "quickstart", dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis"],
+            name: "quickstart",
+            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceNATS"],
             path: "Sources/Examples/quickstart", swiftSettings: strict),
         .executableTarget(
             name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
@@ -84,8 +85,8 @@ let package = Package(
         .target(
             name: "DocumentationExamples",
             dependencies: [
-                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceCompression",
-                "MillraceHTTP", "MillraceOTLP", "MillraceTesting", "CSQLite",
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS",
+                "MillraceCompression", "MillraceHTTP", "MillraceOTLP", "MillraceTesting", "CSQLite",
             ],
             path: "Sources/Examples/documentation", swiftSettings: strict),
         .testTarget(

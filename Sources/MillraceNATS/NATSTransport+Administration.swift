@@ -8,7 +8,8 @@ extension NATSTransport: TransportAdministration {
         let (server, patience) = (link.server, options.connectTimeout)
         return try await withCheckedThrowingContinuation { continuation in
             NATSThread.run {
-                continuation.resume(with: Result { BrokerInfo(name: "NATS", version: try ServerGreeting.version(of: server, patience)) })
+                continuation.resume(
+                    with: Result { BrokerInfo(name: "NATS", version: try ServerGreeting.version(of: server, patience)) })
             }
         }
     }

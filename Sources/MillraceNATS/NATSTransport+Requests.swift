@@ -29,7 +29,8 @@ extension NATSTransport {
     /// - Throws: A `MillraceError`: `invalidMessage` when the message is no request; what ``publish(_:to:)`` throws.
     public func respond(to request: Message, with answer: Message) async throws {
         guard let topic = request.metadata[NATSMetadata.reply] else {
-            throw MillraceError(.invalidMessage, "message \(request.id) is no request: nobody waits for an answer", isRetriable: false)
+            throw MillraceError(
+                .invalidMessage, "message \(request.id) is no request: nobody waits for an answer", isRetriable: false)
         }
         try checkOpen()
         guard options.mode == .core else {

@@ -77,12 +77,14 @@ public final class NATSTransport: Transport {
     public var system: String { "nats" }
 
     /// With JetStream: durable, with groups, replay, leases, attempts and delayed retries; keys keep their order within a
-    /// subscription. With core NATS what the subscription can do by itself: order, retries, attempts and leases.
+    /// subscription. With core NATS queue groups, and what the subscription can do by itself: order, retries, attempts and leases.
     public var capabilities: Capabilities {
         var capabilities: Capabilities = [.ordered, .orderedByKey, .delayedRetry, .attemptCount, .leases]
         if options.mode == .jetStream {
             capabilities.formUnion([.groups, .nativeDelay, .replay, .startAtPosition])
             if options.newStreams?.storage != .memory { capabilities.insert(.durable) }
+        } else {
+            capabilities.insert(.liveGroups)
         }
         if options.deadLetters != .drop { capabilities.insert(.deadLetters) }
         return capabilities
@@ -144,7 +146,8 @@ public final class NATSTransport: Transport {
 
     private func subscribeCore(to topic: String, _ options: SubscriptionOptions) async throws -> any Subscription {
         if let start = options.start, start != .now {
-            throw MillraceError(.unsupported, "core NATS keeps nothing: a subscription starts now, not at \(start)", isRetriable: false)
+            throw MillraceError(
+                .unsupported, "core NATS keeps nothing: a subscription starts now, not at \(start)", isRetriable: false)
         }
         let subscription = NATSCoreSubscription(self, topic: topic, options)
         return try await opened(subscription) { try await subscription.begin() }

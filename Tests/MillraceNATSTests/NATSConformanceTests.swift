@@ -47,7 +47,8 @@ extension ConformanceSubject {
 
     static func coreNATS(_ server: NATSServer) -> ConformanceSubject {
         var subject = ConformanceSubject(
-            "nats-core", capabilities: [.ordered, .orderedByKey, .delayedRetry, .attemptCount, .leases, .deadLetters]
+            "nats-core",
+            capabilities: [.liveGroups, .ordered, .orderedByKey, .delayedRetry, .attemptCount, .leases, .deadLetters]
         ) {
             try await server.connect { $0.mode = .core }
         }

@@ -63,7 +63,9 @@ extension NATSTests {
             var dumped = ""
             dump(options, to: &dumped)
             dump(options.security, to: &dumped)
-            for text in ["\(options)", String(reflecting: options), "\(options.security)", dumped] { #expect(!text.contains("hidden")) }
+            for text in ["\(options)", String(reflecting: options), "\(options.security)", dumped] {
+                #expect(!text.contains("hidden"))
+            }
         }
 
         @Test("Without a server there is an error at once; without JetStream one that says so, and core works")
@@ -123,7 +125,9 @@ extension NATSTests {
             ])
             let transport = try await server.connect { $0.security = NATSSecurity(username: "ada", password: "x") }
             let started = ContinuousClock.now
-            let error = await #expect(throws: MillraceError.self) { try await transport.publish(Message(text: "x"), to: "secret.plan") }
+            let error = await #expect(throws: MillraceError.self) {
+                try await transport.publish(Message(text: "x"), to: "secret.plan")
+            }
             #expect(error?.isRetriable == false)
             #expect(ContinuousClock.now - started < .seconds(10))
             try await transport.publish(Message(text: "x"), to: "public")

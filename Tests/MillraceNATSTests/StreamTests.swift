@@ -30,7 +30,9 @@ extension NATSTests {
 
         private func texts(_ range: Range<Int>) -> [Message] { range.map { Message(text: "\($0)") } }
 
-        @Test("When its consumer is deleted, a group goes on behind what is known to be done, and a reader without one where it was")
+        @Test(
+            "When its consumer is deleted, a group goes on behind what is known to be done, and a reader without one where it was"
+        )
         func deletedConsumer() async throws {
             let server = try await NATSServer.start()
             let (transport, foreign) = (try await server.connect(), try await ForeignClient.connect(to: server))
@@ -86,10 +88,14 @@ extension NATSTests {
         func existingStreams() async throws {
             let transport = try await NATSServer.shared.connect { $0.newStreams = nil }
             let topic = name("missing")
-            let publishing = await #expect(throws: MillraceError.self) { try await transport.publish(Message(text: "x"), to: topic) }
+            let publishing = await #expect(throws: MillraceError.self) {
+                try await transport.publish(Message(text: "x"), to: topic)
+            }
             let reason = publishing?.failures.first?.error as? MillraceError
             #expect(reason?.message.contains("no stream has this subject") == true)
-            let subscribing = await #expect(throws: MillraceError.self) { try await transport.subscribe(to: topic, .init(group: "g")) }
+            let subscribing = await #expect(throws: MillraceError.self) {
+                try await transport.subscribe(to: topic, .init(group: "g"))
+            }
             #expect(subscribing?.code == .invalidTopic)
             await transport.close()
         }
@@ -101,7 +107,8 @@ extension NATSTests {
             let topic = name("made")
             let transport = try await server.connect {
                 $0.newStreams = NATSNewStreams(
-                    subjects: ["\(topic).more"], storage: .memory, retention: .interest, maximumMessages: 7, maximumBytes: 100_000,
+                    subjects: ["\(topic).more"], storage: .memory, retention: .interest, maximumMessages: 7,
+                    maximumBytes: 100_000,
                     maximumAge: .seconds(60), maximumMessageSize: 1_000)
             }
             #expect(!transport.capabilities.contains(.durable))
@@ -131,7 +138,8 @@ extension NATSTests {
                 try await transport.publish(Message(text: subject), to: subject)
             }
             let records = try await records(3, of: all)
-            #expect(records.map { $0.message.metadata[NATSMetadata.subject] } == ["orders.eu.new", "orders.us.new", "orders.us.old"])
+            #expect(
+                records.map { $0.message.metadata[NATSMetadata.subject] } == ["orders.eu.new", "orders.us.new", "orders.us.old"])
             all.settle(records[0].token, .reject(reason: "no"))
             all.acknowledge(records.dropFirst().map(\.token))
             #expect(try await texts(2, of: one) == ["orders.eu.new", "orders.us.new"])
@@ -142,7 +150,9 @@ extension NATSTests {
                 let error = await #expect(throws: MillraceError.self) { try await transport.subscribe(to: topic, .init()) }
                 #expect(error?.code == .invalidOption)
             }
-            let publishing = await #expect(throws: MillraceError.self) { try await transport.publish(Message(text: "x"), to: "a.*") }
+            let publishing = await #expect(throws: MillraceError.self) {
+                try await transport.publish(Message(text: "x"), to: "a.*")
+            }
             #expect(publishing?.code == .invalidTopic)
             await transport.close()
         }
@@ -160,7 +170,8 @@ extension NATSTests {
             try await SystemClock.shared.sleep(for: .milliseconds(20))
             try await transport.publish(texts(3..<5), to: topic)
             let expected: [(StartPosition, Int)] = [
-                (.beginning, 0), (.after(seen[1].position), 2), (.time(unixMilliseconds: time), 3), (.time(unixMilliseconds: 0), 0),
+                (.beginning, 0), (.after(seen[1].position), 2), (.time(unixMilliseconds: time), 3),
+                (.time(unixMilliseconds: 0), 0),
             ]
             for (start, first) in expected {
                 for group in [nil, name("g")] {
@@ -227,7 +238,9 @@ extension NATSTests {
             replayed.metadata[MetadataKey.replays] = "1"
             var again = replayed
             again.metadata[MetadataKey.replays] = "2"
-            for message in [message, message, letter, replayed, again, message, letter] { try await transport.publish(message, to: topic) }
+            for message in [message, message, letter, replayed, again, message, letter] {
+                try await transport.publish(message, to: topic)
+            }
             try await transport.publish(Message(text: "end"), to: topic)
             let received = try await probe.collect(5)
             #expect(received.map(\.metadata) == [[:], letter.metadata, replayed.metadata, again.metadata, [:]])
@@ -252,7 +265,9 @@ extension NATSTests {
                 }
             }
             for topic in ["a b", "a..b", ".a", "a.", "a>b", "a*"] {
-                let error = await #expect(throws: MillraceError.self) { try await transport.publish(Message(text: "x"), to: topic) }
+                let error = await #expect(throws: MillraceError.self) {
+                    try await transport.publish(Message(text: "x"), to: topic)
+                }
                 #expect(error?.code == .invalidTopic, "\(topic)")
             }
             await transport.close()
@@ -279,7 +294,9 @@ extension NATSTests {
             let good = try await transport.subscribe(to: topic, SubscriptionOptions(group: "good"))
             #expect(try await texts(1, of: good) == ["x"])
             for group in ["none", "push"] {
-                let error = await #expect(throws: MillraceError.self) { try await transport.subscribe(to: topic, .init(group: group)) }
+                let error = await #expect(throws: MillraceError.self) {
+                    try await transport.subscribe(to: topic, .init(group: group))
+                }
                 #expect(error?.code == .invalidOption)
             }
             await transport.close()

@@ -16,7 +16,8 @@ extension NATSTests {
             try await foreign.run { try $0.subscribe(to: topic) }
             let id = MessageID.next()
             try await transport.publish(
-                Message(id: id, text: "body", key: "ada", metadata: ["name": "Order", "correlation_id": "c 1", "größe": "naïve"]),
+                Message(
+                    id: id, text: "body", key: "ada", metadata: ["name": "Order", "correlation_id": "c 1", "größe": "naïve"]),
                 to: topic)
             let received = try await foreign.run { try $0.next() }
             #expect(received.text == "body")
@@ -105,7 +106,8 @@ extension NATSTests {
             #expect(message == sent)
             let received = try await foreign.run { try $0.next() }
             #expect(received.headers.contains("reason_poisoned: first line second line"))
-            #expect(!received.headers.contains { $0.hasPrefix("Nats-Rollup") || $0.hasPrefix("Injected") || $0.hasPrefix("Status") })
+            #expect(
+                !received.headers.contains { $0.hasPrefix("Nats-Rollup") || $0.hasPrefix("Injected") || $0.hasPrefix("Status") })
             await transport.close()
         }
 
@@ -123,7 +125,8 @@ extension NATSTests {
             }
         }
 
-        @Test("A request is answered, by core NATS; one that nobody hears fails at once; one without an answer in time fails then")
+        @Test(
+            "A request is answered, by core NATS; one that nobody hears fails at once; one without an answer in time fails then")
         func requests() async throws {
             let server = try await NATSServer.shared
             let client = try await server.connect()

@@ -219,7 +219,9 @@ final class NATSConnection: @unchecked Sendable {
         guard status == NATS_NOT_PERMITTED else { return }
         let error = NATSError.make(status, "NATS", text)
         observers.report(.error, .disconnected(transport: "nats", error: error))
-        guard let range = text.range(of: "Publish to \""), let end = text[range.upperBound...].firstIndex(of: "\"") else { return }
+        guard let range = text.range(of: "Publish to \""), let end = text[range.upperBound...].firstIndex(of: "\"") else {
+            return
+        }
         onRefusal?(String(text[range.upperBound..<end]), error)
     }
 }

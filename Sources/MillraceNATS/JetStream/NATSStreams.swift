@@ -60,21 +60,24 @@ final class NATSStreams: Sendable {
                 let streams = names.streams ?? []
                 if streams.count == 1 { return done(.success(streams[0])) }
                 if streams.isEmpty { return make(topic, triesLeft: triesLeft, done) }
-                done(.failure(
-                    MillraceError(
-                        .unsupported,
-                        "topic '\(topic)' is spread over the streams \(streams.sorted().joined(separator: ", ")); a subscription "
-                            + "reads one: make a stream of all these subjects", isRetriable: false)))
+                done(
+                    .failure(
+                        MillraceError(
+                            .unsupported,
+                            "topic '\(topic)' is spread over the streams \(streams.sorted().joined(separator: ", ")); a subscription "
+                                + "reads one: make a stream of all these subjects", isRetriable: false)))
             }
         }
     }
 
     private func make(_ topic: String, triesLeft: Int, _ done: @escaping Done) {
         guard let new = options.newStreams else {
-            return done(.failure(
-                MillraceError(
-                    .invalidTopic, "topic '\(topic)': no stream has this subject, and newStreams is nil: missing streams are not made",
-                    isRetriable: false)))
+            return done(
+                .failure(
+                    MillraceError(
+                        .invalidTopic,
+                        "topic '\(topic)': no stream has this subject, and newStreams is nil: missing streams are not made",
+                        isRetriable: false)))
         }
         let config = new.config(name: NATSNames.stream(for: topic), topic: topic)
         jetStream.call("STREAM.CREATE.\(config.name)", config, "making the stream '\(config.name)' for topic '\(topic)'") {

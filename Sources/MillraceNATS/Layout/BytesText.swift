@@ -22,7 +22,9 @@ extension UnsafeRawBufferPointer {
 
     /// Where a byte is first, from an offset on.
     func offset(of byte: UInt8, from start: Int = 0) -> Int? {
-        guard let baseAddress, start < count, let found = memchr(baseAddress + start, Int32(byte), count - start) else { return nil }
+        guard let baseAddress, start < count, let found = memchr(baseAddress + start, Int32(byte), count - start) else {
+            return nil
+        }
         return UnsafeRawPointer(found) - baseAddress
     }
 }

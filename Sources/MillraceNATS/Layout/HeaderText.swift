@@ -23,7 +23,9 @@ enum HeaderText {
 
     /// The text of a message that has come from the server; empty without headers. Nil when it is not known where it is.
     static func of(_ message: NATSMessage) -> UnsafeRawBufferPointer? {
-        guard isKnownVersion, let before = message.reply ?? message.subject, let data = message.data.baseAddress else { return nil }
+        guard isKnownVersion, let before = message.reply ?? message.subject, let data = message.data.baseAddress else {
+            return nil
+        }
         let start = UnsafeRawPointer(before) + strlen(before) + 1
         // One byte more than the headers, a zero; none of both without headers.
         let count = data - start - 1
