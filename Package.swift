@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "MillraceSQLite", targets: ["MillraceSQLite"]),
         .library(name: "MillraceRedis", targets: ["MillraceRedis"]),
         .library(name: "MillraceKafka", targets: ["MillraceKafka"]),
+        .library(name: "MillraceNATS", targets: ["MillraceNATS"]),
         .library(name: "MillraceCompression", targets: ["MillraceCompression"]),
         .library(name: "MillraceHTTP", targets: ["MillraceHTTP"]),
         .library(name: "MillraceOTLP", targets: ["MillraceOTLP"]),
@@ -41,6 +42,8 @@ let package = Package(
         .systemLibrary(
             name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(
+            name: "CNATS", path: "Sources/CLibraries/CNATS", providers: [.apt(["libnats-dev"]), .brew(["cnats"])]),
+        .systemLibrary(
             name: "CSQLite", path: "Sources/CLibraries/CSQLite",
             providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
         .systemLibrary(name: "CZlib", path: "Sources/CLibraries/CZlib", providers: [.apt(["zlib1g-dev"])]),
@@ -51,6 +54,7 @@ let package = Package(
         .target(name: "MillraceSQLite", dependencies: ["Millrace", "CSQLite"], swiftSettings: strict),
         .target(name: "MillraceRedis", dependencies: ["Millrace", "CHiredis", "COpenSSL"], swiftSettings: strict),
         .target(name: "MillraceKafka", dependencies: ["Millrace", "CRdKafka"], swiftSettings: strict),
+        .target(name: "MillraceNATS", dependencies: ["Millrace", "CNATS"], swiftSettings: strict),
         .target(name: "MillraceCompression", dependencies: ["Millrace", "CZlib"], swiftSettings: strict),
         .target(name: "MillraceHTTP", dependencies: ["Millrace", "CMicroHTTPD"], swiftSettings: strict),
         .target(name: "MillraceOTLP", dependencies: ["Millrace"], swiftSettings: strict),
@@ -58,7 +62,8 @@ let package = Package(
 
         // Programs.
         .executableTarget(
-            name: "quickstart", dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis"],
+            name: "quickstart",
+            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceNATS"],
             path: "Sources/Examples/quickstart", swiftSettings: strict),
         .executableTarget(
             name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
@@ -68,7 +73,7 @@ let package = Package(
             path: "Sources/Examples/configured", exclude: ["service.json"], swiftSettings: strict),
         .executableTarget(
             name: "MillraceTool",
-            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka"],
+            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS"],
             swiftSettings: strict),
 
         // Commands of SwiftPM.
@@ -80,8 +85,8 @@ let package = Package(
         .target(
             name: "DocumentationExamples",
             dependencies: [
-                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceCompression",
-                "MillraceHTTP", "MillraceOTLP", "MillraceTesting", "CSQLite",
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS",
+                "MillraceCompression", "MillraceHTTP", "MillraceOTLP", "MillraceTesting", "CSQLite",
             ],
             path: "Sources/Examples/documentation", swiftSettings: strict),
         .testTarget(
@@ -114,6 +119,13 @@ let package = Package(
         .testTarget(
             name: "MillraceKafkaTests",
             dependencies: ["Millrace", "MillraceKafka", "MillraceTesting", "CRdKafka"], swiftSettings: strict),
+        .executableTarget(
+            name: "nats-member", dependencies: ["Millrace", "MillraceNATS"], path: "Tests/Programs/nats-member",
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceNATSTests",
+            dependencies: ["Millrace", "MillraceNATS", "MillraceTesting", "TestSupport", "nats-member"],
+            swiftSettings: strict),
         .testTarget(
             name: "MillraceCompressionTests",
             dependencies: ["Millrace", "MillraceMemory", "MillraceCompression", "MillraceTesting"], swiftSettings: strict),

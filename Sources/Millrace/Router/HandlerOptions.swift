@@ -91,7 +91,7 @@ public struct HandlerOptions: Sendable {
                         + "\(system) can: \(capabilities)", isRetriable: false)
             }
         }
-        if group != .none { try require(.groups, for: "group", group) }
+        if group != .none, !capabilities.contains(.liveGroups) { try require(.groups, for: "group", group) }
         if ordered == .byKey { try require(.orderedByKey, for: "ordered", ordered) }
         if let maximumAttempts { try require(.attemptCount, for: "maximumAttempts", maximumAttempts) }
         if transactional { try require(.transactions, for: "transactional", transactional) }

@@ -33,17 +33,19 @@ public struct Capabilities: OptionSet, Sendable, Hashable, Codable {
     public static let startAtPosition = Capabilities(rawValue: 1 << 12)
     /// What was accepted has been flushed to the disk, and survives a power failure as well.
     public static let flushed = Capabilities(rawValue: 1 << 13)
-
     /// Deliveries can be acknowledged in one transaction with publishing what was made of them: see
     /// ``TransactionalSubscription``.
     public static let transactions = Capabilities(rawValue: 1 << 14)
+    /// Members of a consumer group share what comes while they are there. A group without members gets nothing, which is less than
+    /// ``groups``.
+    public static let liveGroups = Capabilities(rawValue: 1 << 15)
 
     static let names: [(Capabilities, String)] = [
         (.durable, "durable"), (.groups, "groups"), (.ordered, "ordered"), (.orderedByKey, "orderedByKey"),
         (.orderedAcrossMembers, "orderedAcrossMembers"), (.nativeDelay, "nativeDelay"), (.delayedRetry, "delayedRetry"),
         (.attemptCount, "attemptCount"), (.replay, "replay"), (.leases, "leases"), (.deadLetters, "deadLetters"),
         (.backPressure, "backPressure"), (.startAtPosition, "startAtPosition"),
-        (.flushed, "flushed"), (.transactions, "transactions"),
+        (.flushed, "flushed"), (.transactions, "transactions"), (.liveGroups, "liveGroups"),
     ]
 }
 

@@ -1,12 +1,13 @@
 internal import Millrace
 internal import MillraceKafka
+internal import MillraceNATS
 internal import MillraceMemory
 internal import MillraceRedis
 internal import MillraceSQLite
 
 extension Tool {
     /// All the transports there are.
-    static let registry = TransportRegistry(.memory, .sqlite, .redis, .kafka)
+    static let registry = TransportRegistry(.memory, .sqlite, .redis, .kafka, .nats)
     /// Where the URL is when the command line does not have it.
     static let urlVariable = "MILLRACE_URL"
 }

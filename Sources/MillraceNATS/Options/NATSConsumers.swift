@@ -1,0 +1,46 @@
+import Millrace
+
+/// How durable consumers are made, which are what JetStream has for consumer groups.
+public struct NATSConsumers: Sendable, Hashable {
+    /// How many messages of a group may be with its members, or wait for a retry, before it gets no more. Defaults to 100,000;
+    /// at least 1.
+    public var maximumAckPending: Int
+    /// After how many deliveries the server gives a message up; what is to be retried after that goes to the dead letters.
+    /// Defaults to nil: never, the router counts by itself. At least 1.
+    public var maximumDeliveries: Int?
+    /// After how long the server hands out a message again that a member took and did not keep alive, for each time that it did
+    /// so; the last one stays. Defaults to none: always after the lease. Needs ``maximumDeliveries``, of which there have to be
+    /// more.
+    public var backoff: [Duration]
+    /// After how long without members the server deletes a group. Defaults to nil: never. At least 1 second.
+    public var inactiveThreshold: Duration?
+
+    /// Consumers with the given values.
+    public init(
+        maximumAckPending: Int = 100_000, maximumDeliveries: Int? = nil, backoff: [Duration] = [],
+        inactiveThreshold: Duration? = nil
+    ) {
+        self.maximumAckPending = maximumAckPending
+        self.maximumDeliveries = maximumDeliveries
+        self.backoff = backoff
+        self.inactiveThreshold = inactiveThreshold
+    }
+
+    func validate() throws {
+        guard maximumAckPending >= 1 else {
+            throw NATSOptions.invalid("consumers.maximumAckPending", maximumAckPending, "at least 1")
+        }
+        if let maximumDeliveries, maximumDeliveries < 1 {
+            throw NATSOptions.invalid("consumers.maximumDeliveries", maximumDeliveries, "at least 1, or nil")
+        }
+        for delay in backoff { try NATSOptions.check("consumers.backoff", delay, atLeast: .milliseconds(100)) }
+        if !backoff.isEmpty, (maximumDeliveries ?? 0) <= backoff.count {
+            throw NATSOptions.invalid(
+                "consumers.maximumDeliveries", maximumDeliveries.map { "\($0)" } ?? "nil",
+                "more than the \(backoff.count) delays of consumers.backoff")
+        }
+        if let inactiveThreshold {
+            try NATSOptions.check("consumers.inactiveThreshold", inactiveThreshold, atLeast: .seconds(1))
+        }
+    }
+}
