@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "MillraceSQLite", targets: ["MillraceSQLite"]),
         .library(name: "MillraceRedis", targets: ["MillraceRedis"]),
         .library(name: "MillraceKafka", targets: ["MillraceKafka"]),
+        .library(name: "MillraceAMQP", targets: ["MillraceAMQP"]),
         .library(name: "MillraceCompression", targets: ["MillraceCompression"]),
         .library(name: "MillraceHTTP", targets: ["MillraceHTTP"]),
         .library(name: "MillraceOTLP", targets: ["MillraceOTLP"]),
@@ -39,6 +40,9 @@ let package = Package(
             name: "CRdKafka", path: "Sources/CLibraries/CRdKafka",
             providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
         .systemLibrary(
+            name: "CRabbitMQ", path: "Sources/CLibraries/CRabbitMQ",
+            providers: [.apt(["librabbitmq-dev"]), .brew(["rabbitmq-c"])]),
+        .systemLibrary(
             name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(
             name: "CSQLite", path: "Sources/CLibraries/CSQLite",
@@ -51,6 +55,7 @@ let package = Package(
         .target(name: "MillraceSQLite", dependencies: ["Millrace", "CSQLite"], swiftSettings: strict),
         .target(name: "MillraceRedis", dependencies: ["Millrace", "CHiredis", "COpenSSL"], swiftSettings: strict),
         .target(name: "MillraceKafka", dependencies: ["Millrace", "CRdKafka"], swiftSettings: strict),
+        .target(name: "MillraceAMQP", dependencies: ["Millrace", "CRabbitMQ"], swiftSettings: strict),
         .target(name: "MillraceCompression", dependencies: ["Millrace", "CZlib"], swiftSettings: strict),
         .target(name: "MillraceHTTP", dependencies: ["Millrace", "CMicroHTTPD"], swiftSettings: strict),
         .target(name: "MillraceOTLP", dependencies: ["Millrace"], swiftSettings: strict),
@@ -68,7 +73,7 @@ let package = Package(
             path: "Sources/Examples/configured", exclude: ["service.json"], swiftSettings: strict),
         .executableTarget(
             name: "MillraceTool",
-            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka"],
+            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceAMQP"],
             swiftSettings: strict),
 
         // Commands of SwiftPM.
@@ -114,6 +119,9 @@ let package = Package(
         .testTarget(
             name: "MillraceKafkaTests",
             dependencies: ["Millrace", "MillraceKafka", "MillraceTesting", "CRdKafka"], swiftSettings: strict),
+        .testTarget(
+            name: "MillraceAMQPTests", dependencies: ["Millrace", "MillraceAMQP", "MillraceTesting", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "MillraceCompressionTests",
             dependencies: ["Millrace", "MillraceMemory", "MillraceCompression", "MillraceTesting"], swiftSettings: strict),

@@ -1,5 +1,6 @@
 import Millrace
 import MillraceRedis
+import TestSupport
 import Testing
 
 #if canImport(Glibc)

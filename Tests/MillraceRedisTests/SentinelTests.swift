@@ -1,6 +1,7 @@
 @testable import MillraceRedis
 import Millrace
 import MillraceTesting
+import TestSupport
 import Testing
 
 extension RedisTests {

@@ -150,9 +150,9 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// Waits until `condition` holds, up to 10 seconds. Throws when the program ends before that.
-    package func wait(for what: String, _ condition: () -> Bool) throws {
-        for _ in 0..<2_000 {
+    /// Waits until `condition` holds, up to 10 seconds unless said otherwise. Throws when the program ends before that.
+    package func wait(for what: String, seconds: Int = 10, _ condition: () -> Bool) throws {
+        for _ in 0..<200 * seconds {
             if condition() { return }
             guard isRunning else {
                 throw Self.failure(
@@ -160,7 +160,7 @@ package final class ChildProcess: Sendable {
             }
             poll(nil, 0, 5)
         }
-        throw Self.failure("\(what): not within 10 seconds; see \(log)", 0)
+        throw Self.failure("\(what): not within \(seconds) seconds; see \(log)", 0)
     }
 
     private static func send(_ signal: Int32, to process: pid_t) -> Int32 {

@@ -1,7 +1,7 @@
 /// The hash function SHA-256, for telling contents apart where a collision would lose data. Not meant for secrets.
 ///
 /// Algorithm and constants: FIPS 180-4, Secure Hash Standard, 2015.
-struct SHA256 {
+package struct SHA256 {
     private static let blockSize = 64
 
     private static let constants: [UInt32] = [
@@ -20,7 +20,7 @@ struct SHA256 {
     ]
 
     /// The hash of some bytes, in 64 hexadecimal digits.
-    static func hex(of bytes: UnsafeRawBufferPointer) -> String {
+    package static func hex(of bytes: UnsafeRawBufferPointer) -> String {
         var hash = SHA256()
         let whole = bytes.count / blockSize * blockSize
         hash.add(UnsafeRawBufferPointer(rebasing: bytes[..<whole]))

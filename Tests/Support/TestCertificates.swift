@@ -1,15 +1,14 @@
 import Millrace
-import TestSupport
 
 /// An authority and the certificates that it has issued, made by the `openssl` tool.
 ///
 /// Files of the folder: `ca.pem`; `server.pem` with `server.key` for localhost and 127.0.0.1; `client` likewise; `expired`
 /// for localhost; `stranger-ca.pem`, which has issued nothing.
-final class TestCertificates: Sendable {
-    let folder: TemporaryFolder
+package final class TestCertificates: Sendable {
+    package let folder: TemporaryFolder
 
     /// Those of all tests, made on first use.
-    static var shared: TestCertificates { get async throws { try await BlockingCall.run { try made.get() } } }
+    package static var shared: TestCertificates { get async throws { try await BlockingCall.run { try made.get() } } }
     private static let made = Result { try TestCertificates() }
 
     private init() throws {
@@ -21,8 +20,8 @@ final class TestCertificates: Sendable {
         try issue("expired", "DNS:localhost", days: -1)
     }
 
-    func pem(_ name: String) -> String { folder.file(name + ".pem") }
-    func key(_ name: String) -> String { folder.file(name + ".key") }
+    package func pem(_ name: String) -> String { folder.file(name + ".pem") }
+    package func key(_ name: String) -> String { folder.file(name + ".key") }
 
     private static let newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-batch"]
 
