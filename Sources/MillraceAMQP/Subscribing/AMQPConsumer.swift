@@ -243,10 +243,13 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
             buffer.arrive(arrived)
             return arrived.removeAll(keepingCapacity: true)
         }
-        let room = buffer.room()
-        guard room > 0 else { return }
-        buffer.arrive(Array(arrived.prefix(room)))
-        arrived.removeFirst(min(room, arrived.count))
+        // Until there is none: only then it is told when there is some again.
+        while !arrived.isEmpty {
+            let room = buffer.room()
+            guard room > 0 else { return }
+            buffer.arrive(Array(arrived.prefix(room)))
+            arrived.removeFirst(min(room, arrived.count))
+        }
     }
 
     // MARK: Acknowledge

@@ -92,8 +92,8 @@ public struct AMQPTopology: Sendable, Hashable {
     /// `orders.#`.
     public static func topic(exchange: String) -> AMQPTopology {
         AMQPTopology(
-            exchangeName: exchange, exchangeType: "topic", routingKey: "{topic}", queueName: "{escaped-topic}_{group}",
-            bindingKey: "{topic}")
+            exchangeName: exchange, exchangeType: "topic", routingKey: "{topic}",
+            queueName: "\(escaped(exchange))_{escaped-topic}_{group}", bindingKey: "{topic}")
     }
 
     /// Whether each group has a queue of its own.
