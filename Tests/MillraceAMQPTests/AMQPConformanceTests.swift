@@ -18,6 +18,18 @@ extension AMQPTests {
             try await Self.turnstile.pass { [topology] in _ = try await test.run(on: .amqp(url, topology)) }
         }
 
+        @Test(arguments: ConformanceTest.all) func conformsWithATopicExchange(_ test: ConformanceTest) async throws {
+            let url = try await Self.url
+            try await Self.turnstile.pass { _ = try await test.run(on: .amqp(url, .topic(exchange: "conformance"))) }
+        }
+
+        @Test(arguments: ConformanceTest.all) func conformsWithASingleActiveConsumer(_ test: ConformanceTest) async throws {
+            var topology = AMQPTopology.publishSubscribe
+            topology.hasSingleActiveConsumer = true
+            let url = try await Self.url
+            try await Self.turnstile.pass { [topology] in _ = try await test.run(on: .amqp(url, topology)) }
+        }
+
         static var url: String {
             get async throws {
                 let given = ProcessInfo.processInfo.environment["MILLRACE_AMQP_URL"] ?? ""
@@ -35,7 +47,7 @@ extension ConformanceSubject {
             .durable, .groups, .ordered, .orderedByKey, .nativeDelay, .delayedRetry, .attemptCount, .leases, .deadLetters,
         ]
         if topology.hasSingleActiveConsumer { capabilities.insert(.orderedAcrossMembers) }
-        var subject = ConformanceSubject("amqp, \(topology.queueType)", capabilities: capabilities) {
+        var subject = ConformanceSubject("amqp, \(topology.queueType), \(topology.exchangeType)", capabilities: capabilities) {
             var options = try AMQPOptions(url: url)
             options.topology = topology
             return try await AMQPTransport(options, observers: Observers())

@@ -86,7 +86,8 @@ extension AMQPTests {
         @Test("are written as Watermill writes them") func written() async throws {
             let transport = try await connect()
             try await transport.prepare(topic: topic, group: "g")
-            var message = Message(text: "hello", metadata: ["kind": "greeting", "content-type": "text/plain", "CC": "not a route"])
+            var message = Message(
+                text: "hello", metadata: ["kind": "greeting", "content-type": "text/plain", "CC": "not a route"])
             message.metadata[MetadataKey.correlationID] = "c-2"
             message.metadata[AMQPMetadata.priority] = "4"
             try await transport.publish(message, to: topic)
@@ -127,7 +128,8 @@ extension AMQPTests {
             await transport.close()
         }
 
-        @Test("that can't come back as they are stay with their reader until they are due") func tooLargeToComeBack() async throws {
+        @Test("that can't come back as they are stay with their reader until they are due") func tooLargeToComeBack() async throws
+        {
             let transport = try await connect()
             let reader = try await transport.subscribe(to: topic, SubscriptionOptions(group: "g"))
             // As text it takes more than a frame.

@@ -140,8 +140,9 @@ extension AMQPTests {
             topology.bindingKey = "eu.{topic}"
             let queue = topology.queue(for: "orders.*", group: "g", id: "1")
             #expect(queue.name == "g.orders.*.{other}")
-            #expect(queue.declarations.contains(
-                .binding(queue: queue.name, exchange: "events", key: "eu.orders.*", arguments: [:])))
+            #expect(
+                queue.declarations.contains(
+                    .binding(queue: queue.name, exchange: "events", key: "eu.orders.*", arguments: [:])))
             #expect(topology.route(to: "orders.new").routingKey == "orders.new")
         }
     }

@@ -6,8 +6,8 @@ extension AMQPTests {
     @Suite("Options") struct OptionTests {
         @Test("of a URL are read") func url() throws {
             let options = try AMQPOptions(
-                url: "amqps://ada:s%40cret@one,two:5673,[::1]:5674/shop%2Feu?ca=/ca.pem&cert=/c.pem&key=/k.pem&verify=false&name=n"
-                    + "&heartbeat=30s&publish-timeout=5s&confirm-window=100&group=g&topology=topic&exchange=events"
+                url: "amqps://ada:s%40cret@one,two:5673,[::1]:5674/shop%2Feu"
+                    + "?ca=/ca.pem&cert=/c.pem&key=/k.pem&verify=false&name=n&heartbeat=30s&publish-timeout=5s&confirm-window=100&group=g&topology=topic&exchange=events"
                     + "&queue-type=quorum&single-active-consumer=true&delivery-limit=5&dead-letters=.dlq")
             #expect(options.servers.map(\.description) == ["one:5671", "two:5673", "[::1]:5674"])
             #expect(options.username == "ada" && options.password == "s@cret" && options.virtualHost == "shop/eu")

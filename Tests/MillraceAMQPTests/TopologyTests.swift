@@ -95,7 +95,8 @@ extension AMQPTests {
             topology.declares = false
             let transport = try await connect(topology)
             let error = await #expect(throws: MillraceError.self) { try await transport.publish(Message(text: "x"), to: topic) }
-            #expect(error?.code == .invalidConfiguration && error?.message.contains("NOT_FOUND") == true)
+            let reason = error?.failures.first?.error as? MillraceError
+            #expect(reason?.code == .invalidConfiguration && reason?.message.contains("NOT_FOUND") == true)
             let maker = try await connect(.publishSubscribe)
             try await maker.prepare(topic: topic, group: "g")
             try await transport.publish(Message(text: "x"), to: topic)
@@ -123,7 +124,8 @@ extension AMQPTests {
             await transport.close()
         }
 
-        @Test("with one active consumer give all to one member, and to another when it is gone") func singleActive() async throws {
+        @Test("with one active consumer give all to one member, and to another when it is gone") func singleActive() async throws
+        {
             var topology = AMQPTopology.publishSubscribe
             topology.hasSingleActiveConsumer = true
             let transport = try await connect(topology)

@@ -30,6 +30,12 @@ enum AMQPLayout {
         }
     }
 
+    /// How often a quorum queue has handed out a message before.
+    static func returns(_ message: borrowing Message) -> Int {
+        guard let text = message.metadata["x-delivery-count"], let count = Int(text), count > 0 else { return 0 }
+        return min(count, 1_000_000)
+    }
+
     // MARK: Checking
 
     /// Throws a `MillraceError` of code `invalidMessage` for a message that can't be sent. `limit` bounds its headers, in bytes.

@@ -30,6 +30,7 @@ extension AMQPOptions {
     /// | `require-route`                 | ``AMQPTopology/requiresRoute``: `true` or `false`                            |
     /// | `dead-letter-exchange`          | ``AMQPTopology/deadLetterExchange``                                          |
     /// | `dead-letters`                  | a suffix for ``deadLetters``; empty to drop, `broker:` to leave it to the broker |
+    /// | `count-returns`                 | ``countsReturns``: `true` or `false`                                         |
     ///
     /// User, password, path and values are percent-decoded; `/`, `?` and `#` in a password must be percent-encoded.
     ///
@@ -81,6 +82,7 @@ extension AMQPOptions {
         maximumPending = try url.takeNumber("maximum-pending") ?? maximumPending
         confirmWindow = try url.takeNumber("confirm-window") ?? confirmWindow
         maximumMessageSize = try url.takeNumber("maximum-message-size") ?? maximumMessageSize
+        countsReturns = try url.takeFlag("count-returns") ?? false
         switch url.take("dead-letters") {
         case nil: break
         case "": deadLetters = .drop

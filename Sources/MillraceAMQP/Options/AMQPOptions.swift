@@ -46,6 +46,9 @@ public struct AMQPOptions: Sendable, Hashable {
     public var group: String?
     /// Defaults to the suffix `.dead-letter`.
     public var deadLetters: DeadLetters
+    /// Whether attempts include how often a quorum queue says that it has handed out a message before, so that one on which
+    /// processes crash is recognised. It also counts what a member had fetched and gave back when it was closed. Defaults to false.
+    public var countsReturns: Bool
 
     /// Options with the given values. They are checked when a transport is made with them.
     public init(
@@ -54,7 +57,7 @@ public struct AMQPOptions: Sendable, Hashable {
         connectTimeout: Duration = .seconds(10), maximumReconnectDelay: Duration = .seconds(5),
         publishTimeout: Duration = .seconds(30), maximumPending: Int = 65_536, confirmWindow: Int = 2_048,
         maximumMessageSize: Int = 128 << 20, topology: AMQPTopology = .publishSubscribe, group: String? = nil,
-        deadLetters: DeadLetters = .topicSuffix(".dead-letter")
+        deadLetters: DeadLetters = .topicSuffix(".dead-letter"), countsReturns: Bool = false
     ) {
         self.servers = servers
         self.username = username
@@ -72,6 +75,7 @@ public struct AMQPOptions: Sendable, Hashable {
         self.topology = topology
         self.group = group
         self.deadLetters = deadLetters
+        self.countsReturns = countsReturns
     }
 }
 

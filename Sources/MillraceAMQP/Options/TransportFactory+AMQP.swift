@@ -42,5 +42,6 @@ extension TransportFactory {
         Option(
             "dead-letters", "The suffix of the topic for rejected messages; empty to drop them, broker: for its own way.",
             default: ".dead-letter"),
+        Option("count-returns", "Whether attempts include what a quorum queue has counted.", default: "false"),
     ]
 }

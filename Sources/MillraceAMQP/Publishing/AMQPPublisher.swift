@@ -48,8 +48,9 @@ final class AMQPPublisher: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
 
     /// Publishes, and returns when the broker has confirmed all messages.
     func publish(_ messages: [Message], to topic: String) async throws {
-        let route = try await route(to: topic)
+        let route: AMQPRoute
         do {
+            route = try await self.route(to: topic)
             try await gate.enter(messages.count)
         } catch {
             throw MillraceError.publishFailed(all: messages.count, to: topic, error)

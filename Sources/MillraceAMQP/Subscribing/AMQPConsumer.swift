@@ -17,7 +17,8 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     private let topic: String
     private let group: String?
     private let prefetch: Int
-    private let isOrdered: Bool
+    /// Whether what is retried waits here: in the lane of its key, or because nobody else could get it.
+    let keepsRetries: Bool
     private let options: AMQPOptions
     private let connection: AMQPConnection
     private let declarer: AMQPDeclarer
@@ -45,9 +46,9 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
         self.queue = queue
         self.topic = topic
         group = subscription.group
-        isOrdered = subscription.ordered == .byKey
-        // By key, messages that wait for a retry, or behind one, stay unacknowledged: there has to be room beside them.
-        prefetch = min(65_535, isOrdered ? 2 * min(subscription.prefetch, 65_535) + 16 : subscription.prefetch)
+        keepsRetries = subscription.ordered == .byKey || queue.isTemporary
+        // Those that wait, and those behind them, stay unacknowledged: there has to be room beside them.
+        prefetch = min(65_535, keepsRetries ? 2 * min(subscription.prefetch, 65_535) + 16 : subscription.prefetch)
         self.options = options
         self.connection = connection
         self.declarer = declarer
@@ -208,6 +209,7 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     func ended() {
         fail(AMQPError.transportClosed)
         phase = .closed
+        buffer.lose(AMQPError.transportClosed)
     }
 
     // MARK: In
@@ -223,7 +225,8 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
         case .known: break
         case .done: mustAcknowledge = true
         case .new(let position):
-            let attempt = delivery.redelivered != 0 ? max(sent, ledger.attempt(of: key) ?? sent) : sent
+            var attempt = delivery.redelivered != 0 ? max(sent, ledger.attempt(of: key) ?? sent) : sent
+            if options.countsReturns { attempt += AMQPLayout.returns(message) }
             arrived.append(DeliveryBuffer.Entry(message: message, attempt: attempt, position: position))
         }
     }
@@ -238,7 +241,7 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     /// Hands over what has come, as far as there is room for it.
     private func admit() {
         guard !arrived.isEmpty else { return }
-        guard isOrdered else {
+        guard keepsRetries else {
             // The broker counts.
             buffer.arrive(arrived)
             return arrived.removeAll(keepingCapacity: true)

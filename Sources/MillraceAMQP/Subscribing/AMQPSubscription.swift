@@ -12,7 +12,6 @@ final class AMQPSubscription: Subscription {
     let topic: String
     let group: String?
     private let options: AMQPOptions
-    private let isOrdered: Bool
     private let lease: Duration
     private let publisher: AMQPPublisher
     private let consumer: AMQPConsumer
@@ -27,7 +26,6 @@ final class AMQPSubscription: Subscription {
         self.topic = topic
         group = subscription.group
         options = transport.options
-        isOrdered = subscription.ordered == .byKey
         lease = subscription.lease
         publisher = transport.publisher
         clock = transport.clock
@@ -56,7 +54,7 @@ final class AMQPSubscription: Subscription {
     }
 
     private func expireLeases() {
-        if isOrdered {
+        if consumer.keepsRetries {
             // Only here it keeps its place.
             for entry in buffer.expire(lease: lease) { reportExpired(entry, attempt: entry.attempt - 1) }
             return
@@ -113,7 +111,7 @@ final class AMQPSubscription: Subscription {
     }
 
     private func retry(_ token: DeliveryToken, after asked: Duration) {
-        guard isOrdered else {
+        guard consumer.keepsRetries else {
             guard let entry = remove(token) else { return reportIgnored(1) }
             return sendBack(entry, after: AMQPRetryDelays.delay(asked, attempt: entry.attempt))
         }

@@ -27,10 +27,25 @@ final class AMQPDeclarer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     // MARK: From any thread
 
     /// Declares things in order, and returns when they are there. Throws what the broker says, and `connectionFailed` when it can't be
-    /// reached within the connect time-out.
+    /// reached within the connect time-out. Cancelling the task ends the wait.
     func declare(_ declarations: [AMQPDeclaration]) async throws {
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            declare(declarations) { continuation.resume(with: $0.mapError { $0 as any Error }) }
+        let outcome = Outcome()
+        declare(declarations) { outcome.end($0) }
+        try await outcome.wait()
+    }
+
+    private final class Outcome: Sendable {
+        private let result = Lock<Result<Void, MillraceError>?>(nil)
+        private let isKnown = Signal()
+
+        func end(_ result: Result<Void, MillraceError>) {
+            self.result.withLock { $0 = result }
+            isKnown.fire()
+        }
+
+        func wait() async throws {
+            try await isKnown.wait()
+            try result.withLock { $0 }?.get()
         }
     }
 
