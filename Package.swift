@@ -63,7 +63,8 @@ let package = Package(
 
         // Programs.
         .executableTarget(
-            name: "quickstart", dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis"],
+            name: "quickstart",
+            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceAMQP"],
             path: "Sources/Examples/quickstart", swiftSettings: strict),
         .executableTarget(
             name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
@@ -85,7 +86,8 @@ let package = Package(
         .target(
             name: "DocumentationExamples",
             dependencies: [
-                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceCompression",
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceAMQP",
+                "MillraceCompression",
                 "MillraceHTTP", "MillraceOTLP", "MillraceTesting", "CSQLite",
             ],
             path: "Sources/Examples/documentation", swiftSettings: strict),

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceAMQP
 import MillraceMemory
 import MillraceRedis
 import MillraceSQLite
@@ -11,7 +12,7 @@ import MillraceSQLite
 let arguments = CommandLine.arguments
 let forever = arguments.contains("--forever")
 let url = arguments.firstIndex(of: "--url").flatMap { arguments.dropFirst($0 + 1).first } ?? "memory:"
-let broker = try await TransportRegistry(.memory, .sqlite, .redis).connect(url)
+let broker = try await TransportRegistry(.memory, .sqlite, .redis, .amqp).connect(url)
 let tally = Tally()
 let pipeline = Pipeline(broker: broker, tally: tally)
 let router = try pipeline.makeRouter()
