@@ -73,12 +73,14 @@ public final class AMQPTransport: Transport {
     public var system: String { "rabbitmq" }
 
     /// Durable, unless the topology is not, with groups, leases, attempts, and retries that wait in the broker. Keys keep their order
-    /// within a subscription, and across all members of a group where a queue has a single active consumer.
+    /// within a subscription. Where a queue has a single active consumer, they keep it across all members of a group, and a lease that
+    /// has run out leads back to the same member.
     public var capabilities: Capabilities {
-        var capabilities: Capabilities = [.ordered, .orderedByKey, .nativeDelay, .delayedRetry, .attemptCount, .leases]
+        var capabilities: Capabilities = [.ordered, .orderedByKey, .nativeDelay, .delayedRetry, .attemptCount]
         if options.topology.isDurable { capabilities.insert(.durable) }
         if options.topology.hasGroups { capabilities.insert(.groups) }
-        if options.topology.hasSingleActiveConsumer { capabilities.insert(.orderedAcrossMembers) }
+        // A member that is active stays so, whatever it does with its leases.
+        capabilities.insert(options.topology.hasSingleActiveConsumer ? .orderedAcrossMembers : .leases)
         if case .topicSuffix = options.deadLetters { capabilities.insert(.deadLetters) }
         return capabilities
     }

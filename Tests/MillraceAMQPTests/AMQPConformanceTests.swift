@@ -44,9 +44,9 @@ extension AMQPTests {
 extension ConformanceSubject {
     static func amqp(_ url: String, _ topology: AMQPTopology) -> ConformanceSubject {
         var capabilities: Capabilities = [
-            .durable, .groups, .ordered, .orderedByKey, .nativeDelay, .delayedRetry, .attemptCount, .leases, .deadLetters,
+            .durable, .groups, .ordered, .orderedByKey, .nativeDelay, .delayedRetry, .attemptCount, .deadLetters,
         ]
-        if topology.hasSingleActiveConsumer { capabilities.insert(.orderedAcrossMembers) }
+        capabilities.insert(topology.hasSingleActiveConsumer ? .orderedAcrossMembers : .leases)
         var subject = ConformanceSubject("amqp, \(topology.queueType), \(topology.exchangeType)", capabilities: capabilities) {
             var options = try AMQPOptions(url: url)
             options.topology = topology

@@ -223,13 +223,7 @@ final class AMQPConnection: EventSource, @unchecked Sendable {
         let wasUp = phase == .up
         phase = .closed
         ticker?.cancel()
-        if wasUp, let raw {
-            // The broker's answer is not waited for: whoever has to know something has asked for it before.
-            let close = amqp_connection_close_t(reply_code: 200, reply_text: .init(), class_id: 0, method_id: 0)
-            _ = withUnsafePointer(to: close) {
-                amqp_send_method(raw, 0, AMQP_CONNECTION_CLOSE_METHOD, UnsafeMutableRawPointer(mutating: $0))
-            }
-        }
+        if wasUp { sayGoodbye() }
         release()
         for channel in channels { channel?.end(AMQPError.transportClosed) }
         channels = []
@@ -237,6 +231,20 @@ final class AMQPConnection: EventSource, @unchecked Sendable {
         members = []
         firstError.withLock { if !first.hasFired { $0 = AMQPError.transportClosed } }
         first.fire()
+    }
+
+    /// Without it the broker would complain of a client that vanishes. One that does not answer is not waited for.
+    private func sayGoodbye() {
+        guard let raw else { return }
+        var close = amqp_connection_close_t(reply_code: 200, reply_text: .init(), class_id: 0, method_id: 0)
+        var status = withUnsafeMutablePointer(to: &close) { amqp_send_method(raw, 0, AMQP_CONNECTION_CLOSE_METHOD, $0) }
+        var frame = amqp_frame_t()
+        var patience = timeval(.milliseconds(500))
+        while status == AMQP_STATUS_OK.code {
+            status = amqp_simple_wait_frame_noblock(raw, &frame, &patience)
+            let isMethod = Int32(frame.frame_type) == AMQP_FRAME_METHOD
+            if status == AMQP_STATUS_OK.code, isMethod, frame.payload.method.id == AMQP_CONNECTION_CLOSE_OK_METHOD { return }
+        }
     }
 
     private func release() {

@@ -36,6 +36,7 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     private let ready = Lock<Int?>(nil)
     private let started = Signal()
     private let startError = Lock<MillraceError?>(nil)
+    private let lastError = Lock<MillraceError?>(nil)
     private let acknowledging: LoopSignal
 
     init(
@@ -66,7 +67,10 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     func start() async throws {
         connection.add(self)
         let timer = SystemClock.shared.schedule(after: options.connectTimeout) { [weak self] in
-            self?.fail(MillraceError(.connectionFailed, "no connection to the broker", isRetriable: true))
+            guard let self else { return }
+            fail(
+                lastError.withLock { $0 }
+                    ?? MillraceError(.connectionFailed, "no connection to the broker", isRetriable: true))
         }
         defer { timer.cancel() }
         await started.waitUncancellably()
@@ -155,7 +159,9 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     private func failed(_ error: MillraceError) {
         guard phase != .closed, phase != .stopping else { return }
         channel = nil
-        guard started.hasFired else { return fail(error) }
+        // The first time, whoever subscribes waits for as long as connecting may take.
+        lastError.withLock { $0 = error }
+        guard started.hasFired || error.isRetriable else { return fail(error) }
         guard error.isRetriable || failures < 3 else {
             phase = .closed
             return buffer.lose(error)

@@ -107,7 +107,12 @@ final class AMQPDeclarer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
 
     private func end(_ unit: Unit, _ result: Result<Void, MillraceError>) {
         isRunning = false
-        unit.completion(result)
+        if case .failure(let error) = result, error.isRetriable, !connection.isUp, !connection.isClosed {
+            // It says the same however often it is said.
+            units.insert(unit, at: 0)
+        } else {
+            unit.completion(result)
+        }
         // Not from within: the channel may be about to tell that it is closed.
         connection.loop.execute { [weak self] in self?.runNext() }
     }
