@@ -162,6 +162,25 @@ extension AMQPTests {
             _ = await reading.result
         }
 
+        @Test("that does not take a retry back leaves the message where it was") func refusedRetry() async throws {
+            let server = try await RabbitServer.disturbed
+            let transport = try await connect(server) { $0.publishTimeout = .seconds(1) }
+            let subscription = try await transport.subscribe(to: topic, SubscriptionOptions(group: group))
+            try await transport.publish(Message(text: "1"), to: topic)
+            var batch = DeliveryBatch()
+            _ = try await subscription.pull(into: &batch, upTo: 1)
+            try await server.control("set_vm_memory_high_watermark", "absolute", "1MB")
+            // What is published first tells whom to hold up.
+            _ = try? await transport.publish(Message(text: "2"), to: topic + "-other")
+            subscription.settle(batch.records[0].token, .retry(after: .zero))
+            try await withTimeLimit(AMQPTests.patience, "the close") { await transport.close() }
+            try await server.control("set_vm_memory_high_watermark", "0.4")
+            let other = try await connect(server)
+            let probe = try await TopicProbe(of: topic, on: other, group: group)
+            #expect(try await probe.next().payload.text == "1")
+            await other.close()
+        }
+
         @Test("that deletes a queue under its consumer gets another one") func deletedQueue() async throws {
             let server = try await RabbitServer.disturbed
             let transport = try await connect(server)
