@@ -162,6 +162,22 @@ extension AMQPTests {
             _ = await reading.result
         }
 
+        @Test("that refuses a user's messages says so, and not to try again") func refusedUser() async throws {
+            let server = try await RabbitServer.disturbed
+            try await server.control("add_user", "reader", "secret")
+            try await server.control("set_permissions", "reader", ".*", "^allowed", ".*")
+            let transport = try await connect(server) { ($0.username, $0.password) = ("reader", "secret") }
+            for _ in 0..<2 {
+                let error = await #expect(throws: MillraceError.self) {
+                    try await transport.publish(Message(text: "x"), to: topic)
+                }
+                #expect(error?.isRetriable == false)
+                #expect("\(error.map { "\($0)" } ?? "")".contains("ACCESS_REFUSED"))
+            }
+            try await transport.publish(Message(text: "x"), to: "allowed-\(topic)")
+            await transport.close()
+        }
+
         @Test("that does not take a retry back leaves the message where it was") func refusedRetry() async throws {
             let server = try await RabbitServer.disturbed
             let transport = try await connect(server) { $0.publishTimeout = .seconds(1) }

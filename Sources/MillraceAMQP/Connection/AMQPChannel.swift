@@ -41,7 +41,7 @@ final class AMQPChannel {
     let number: amqp_channel_t
     private weak var connection: AMQPConnection?
     private weak var handler: (any AMQPChannelHandler)?
-    private var calls: [Completion] = []
+    private var calls: [(reply: amqp_method_number_t, completion: Completion)] = []
     private var content = AMQPContent()
     private(set) var isOpen = true
 
@@ -59,10 +59,11 @@ final class AMQPChannel {
         connection.send(on: number, id, method)
     }
 
-    /// Sends a method and waits for the answer. Answers come in the order of the calls.
+    /// Sends a method and waits for the answer. Answers to the same method come in the order of the calls.
     func call<Method>(_ id: amqp_method_number_t, _ method: Method, _ completion: @escaping Completion) {
         guard isOpen, let connection else { return completion(.failure(Self.gone)) }
-        calls.append(completion)
+        // The numbers of a method and its answer are neighbours.
+        calls.append((id + 1, completion))
         connection.send(on: number, id, method)
     }
 
@@ -129,8 +130,10 @@ final class AMQPChannel {
                 MillraceError(
                     isFinal ? .invalidConfiguration : .connectionFailed, "\(close.reply_text.text)", isRetriable: !isFinal))
         default:
-            guard !calls.isEmpty else { break }
-            calls.removeFirst()(.success(reply))
+            // Queues answer by themselves, so that another answer may come first. What answers nothing was meant for an earlier
+            // channel of this number.
+            guard let index = calls.firstIndex(where: { $0.reply == method.id }) else { break }
+            calls.remove(at: index).completion(.success(reply))
         }
         return true
     }
@@ -143,7 +146,7 @@ final class AMQPChannel {
         connection?.forget(self)
         let waiting = calls
         calls = []
-        for completion in waiting { completion(.failure(error)) }
+        for call in waiting { call.completion(.failure(error)) }
         handler?.closed(error)
     }
 

@@ -185,12 +185,19 @@ final class AMQPPublisher: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
         // Nobody knows what has become of them: whoever publishes them again may publish them twice.
         let reason = MillraceError(
             .connectionFailed, "no confirmation before the channel was closed: \(error.message)", isRetriable: true)
-        confirms.removeAll { $0.call.report($0.index, $0.returned ?? reason) }
+        confirms.removeAll { $0.call.report($0.index, $0.returned ?? (isCause($0.call, of: error) ? error : reason)) }
         // An exchange that is not there closes the channel of who publishes to it.
         if !error.isRetriable { known.withLock { $0 = [:] } }
         self.error = error
         connection.whenUp { [weak self] in self?.connected() }
         endClosing()
+    }
+
+    /// Whether the broker has closed the channel because of what such a call publishes to, which no other try can help. An exchange
+    /// that is missing is declared again.
+    private func isCause(_ call: AMQPPublishCall, of error: MillraceError) -> Bool {
+        guard !error.isRetriable, error.message.contains("exchange '\(call.route.exchange)'") else { return false }
+        return !options.topology.declares || !error.message.hasPrefix("NOT_FOUND")
     }
 
     func confirmed(_ tag: UInt64, isMultiple: Bool, isAccepted: Bool) {

@@ -46,10 +46,17 @@ final class AMQPRetries: Sendable {
     private func arguments(_ milliseconds: Int64) -> [String: AMQPValue] {
         // It goes when nobody has declared it for as long as its last message may need, and then some.
         let expiry = min(milliseconds + 2 * Int64(Self.refresh / .milliseconds(1)), 4_294_967_295)
-        return [
+        var arguments: [String: AMQPValue] = [
             "x-message-ttl": .number(milliseconds), "x-expires": .number(expiry),
             "x-dead-letter-exchange": .text(""), "x-dead-letter-routing-key": .text(queue),
         ]
+        if options.topology.queueType == .quorum {
+            // Only these queues pass on what expires no sooner than the other one has it.
+            arguments["x-queue-type"] = .text("quorum")
+            arguments["x-dead-letter-strategy"] = .text("at-least-once")
+            arguments["x-overflow"] = .text("reject-publish")
+        }
+        return arguments
     }
 
     private func publish(
