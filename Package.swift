@@ -20,6 +20,7 @@ let package = Package(
         .library(name: "MillraceRedis", targets: ["MillraceRedis"]),
         .library(name: "MillraceKafka", targets: ["MillraceKafka"]),
         .library(name: "MillraceNATS", targets: ["MillraceNATS"]),
+        .library(name: "MillraceAMQP", targets: ["MillraceAMQP"]),
         .library(name: "MillraceCompression", targets: ["MillraceCompression"]),
         .library(name: "MillraceHTTP", targets: ["MillraceHTTP"]),
         .library(name: "MillraceOTLP", targets: ["MillraceOTLP"]),
@@ -40,6 +41,9 @@ let package = Package(
             name: "CRdKafka", path: "Sources/CLibraries/CRdKafka",
             providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
         .systemLibrary(
+            name: "CRabbitMQ", path: "Sources/CLibraries/CRabbitMQ",
+            providers: [.apt(["librabbitmq-dev"]), .brew(["rabbitmq-c"])]),
+        .systemLibrary(
             name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(
             name: "CNATS", path: "Sources/CLibraries/CNATS", providers: [.apt(["libnats-dev"]), .brew(["cnats"])]),
@@ -55,6 +59,7 @@ let package = Package(
         .target(name: "MillraceRedis", dependencies: ["Millrace", "CHiredis", "COpenSSL"], swiftSettings: strict),
         .target(name: "MillraceKafka", dependencies: ["Millrace", "CRdKafka"], swiftSettings: strict),
         .target(name: "MillraceNATS", dependencies: ["Millrace", "CNATS"], swiftSettings: strict),
+        .target(name: "MillraceAMQP", dependencies: ["Millrace", "CRabbitMQ"], swiftSettings: strict),
         .target(name: "MillraceCompression", dependencies: ["Millrace", "CZlib"], swiftSettings: strict),
         .target(name: "MillraceHTTP", dependencies: ["Millrace", "CMicroHTTPD"], swiftSettings: strict),
         .target(name: "MillraceOTLP", dependencies: ["Millrace"], swiftSettings: strict),
@@ -63,7 +68,7 @@ let package = Package(
         // Programs.
         .executableTarget(
             name: "quickstart",
-            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceNATS"],
+            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceNATS", "MillraceAMQP"],
             path: "Sources/Examples/quickstart", swiftSettings: strict),
         .executableTarget(
             name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
@@ -73,7 +78,9 @@ let package = Package(
             path: "Sources/Examples/configured", exclude: ["service.json"], swiftSettings: strict),
         .executableTarget(
             name: "MillraceTool",
-            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS"],
+            dependencies: [
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
+            ],
             swiftSettings: strict),
 
         // Commands of SwiftPM.
@@ -85,7 +92,7 @@ let package = Package(
         .target(
             name: "DocumentationExamples",
             dependencies: [
-                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS",
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
                 "MillraceCompression", "MillraceHTTP", "MillraceOTLP", "MillraceTesting", "CSQLite",
             ],
             path: "Sources/Examples/documentation", swiftSettings: strict),
@@ -125,6 +132,9 @@ let package = Package(
         .testTarget(
             name: "MillraceNATSTests",
             dependencies: ["Millrace", "MillraceNATS", "MillraceTesting", "TestSupport", "nats-member"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MillraceAMQPTests", dependencies: ["Millrace", "MillraceAMQP", "MillraceTesting", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceCompressionTests",

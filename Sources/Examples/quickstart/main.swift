@@ -1,4 +1,5 @@
 import Millrace
+import MillraceAMQP
 import MillraceMemory
 import MillraceNATS
 import MillraceRedis
@@ -12,7 +13,7 @@ import MillraceSQLite
 let arguments = CommandLine.arguments
 let forever = arguments.contains("--forever")
 let url = arguments.firstIndex(of: "--url").flatMap { arguments.dropFirst($0 + 1).first } ?? "memory:"
-let broker = try await TransportRegistry(.memory, .sqlite, .redis, .nats).connect(url)
+let broker = try await TransportRegistry(.memory, .sqlite, .redis, .nats, .amqp).connect(url)
 let tally = Tally()
 let pipeline = Pipeline(broker: broker, tally: tally)
 let router = try pipeline.makeRouter()

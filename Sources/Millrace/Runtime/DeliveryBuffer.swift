@@ -253,6 +253,11 @@ package final class DeliveryBuffer: Sendable {
         state.withLock { state in tokens.compactMap { state.entry(of: $0)?.position } }
     }
 
+    /// Where the message of a delivery that is out lies, and which attempt it is; nil when it has been settled.
+    package func delivery(of token: DeliveryToken) -> (position: Position, attempt: Int)? {
+        state.withLock { state in state.entry(of: token).map { ($0.position, $0.attempt) } }
+    }
+
     /// How many messages are held and not handed out.
     package var waitingCount: Int { state.withLock { $0.waitingCount } }
 

@@ -1,4 +1,5 @@
 internal import Millrace
+internal import MillraceAMQP
 internal import MillraceKafka
 internal import MillraceNATS
 internal import MillraceMemory
@@ -7,7 +8,7 @@ internal import MillraceSQLite
 
 extension Tool {
     /// All the transports there are.
-    static let registry = TransportRegistry(.memory, .sqlite, .redis, .kafka, .nats)
+    static let registry = TransportRegistry(.memory, .sqlite, .redis, .kafka, .nats, .amqp)
     /// Where the URL is when the command line does not have it.
     static let urlVariable = "MILLRACE_URL"
 }

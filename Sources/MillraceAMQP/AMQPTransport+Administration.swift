@@ -1,0 +1,28 @@
+public import Millrace
+
+extension AMQPTransport: TransportAdministration {
+    /// What the broker has said of itself. A round trip to it shows that it answers.
+    public func broker() async throws -> BrokerInfo {
+        // It is always there.
+        let known = AMQPDeclaration.exchange(name: "amq.fanout", type: "fanout", isDurable: true, isPassive: true, arguments: [:])
+        try await declarer.declare([known])
+        return consuming.broker
+    }
+
+    /// Removes the topic's exchange, unless it is that of all topics, and the queues of those groups that this transport has had to do
+    /// with: the broker does not tell a client which others there are.
+    public func remove(topic: String) async throws {
+        try Naming.checkTopic(topic)
+        let topology = options.topology
+        var declarations = queues.withLock { $0.removeValue(forKey: topic) ?? [] }.sorted().map {
+            AMQPDeclaration.removedQueue(name: $0)
+        }
+        if topology.exchangeName.isEmpty {
+            declarations.append(.removedQueue(name: topology.queue(for: topic, group: nil, id: .next()).name))
+        } else if topology.exchangeName.contains("{topic}") {
+            declarations.append(.removedExchange(name: topology.route(to: topic).exchange))
+        }
+        publisher.forget(topic)
+        try await declarer.declare(declarations)
+    }
+}
