@@ -172,7 +172,7 @@ public final class NATSTransport: Transport {
         }
         let start = options.start ?? .beginning
         let info = try await setup.group(group, topic: topic, of: stream, lease: options.lease, start: start)
-        let subscription = NATSGroupSubscription(self, topic: topic, stream: stream, info, options, start: start)
+        let subscription = NATSGroupSubscription(self, topic: topic, stream: stream, info, options)
         return try await opened(subscription) { subscription.begin() }
     }
 

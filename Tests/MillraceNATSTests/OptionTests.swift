@@ -13,7 +13,7 @@ extension NATSTests {
                     + "&request-timeout=3s&publish-timeout=4s&ping-interval=5s&maximum-pending=6&maximum-waiting=7"
                     + "&storage=memory&retention=workqueue&replicas=3&maximum-messages=8&maximum-bytes=9&maximum-age=10s"
                     + "&maximum-message-size=11&deduplication-window=12s&maximum-ack-pending=13&maximum-deliveries=14"
-                    + "&inactive-threshold=15s&deduplicate=false&attempts-bucket=&dead-letters=")
+                    + "&inactive-threshold=15s&deduplicates=false&attempts-bucket=&dead-letters=")
             let expected = NATSOptions(
                 servers: ["one:1234", "two:4222"], mode: .core, name: "shop",
                 security: NATSSecurity(username: "ada", password: "p@ss"), connectTimeout: .seconds(2),

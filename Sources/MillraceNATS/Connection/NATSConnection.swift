@@ -65,11 +65,13 @@ final class NATSConnection: @unchecked Sendable {
                 for _ in 0..<count {
                     do {
                         let link = try connect()
-                        loop.execute { [self] in
+                        let isAccepted = loop.execute { [self] in
                             up(link)
                             continuation.resume()
                         }
-                        return
+                        guard !isAccepted else { return }
+                        link.end()
+                        break
                     } catch {
                         last = error
                     }
@@ -94,12 +96,12 @@ final class NATSConnection: @unchecked Sendable {
             for server in link.discovered where !state.servers.contains(server) { state.servers.append(server) }
             return true
         }
-        guard isWanted else { return NATSThread.run { link.end() } }
+        guard isWanted else { return link.end() }
         link.onRefusal = { [weak self] status, text in self?.refused(status, text) }
         do {
             replies = try NATSReplies.open(on: link) { [requests] number, message in requests.answer(number, message) }
         } catch {
-            NATSThread.run { link.end() }
+            link.end()
         }
         link.whenEnded { [weak self] error in
             guard let self else { return }
@@ -130,7 +132,8 @@ final class NATSConnection: @unchecked Sendable {
             NATSThread.run {
                 do {
                     let link = try self.connect()
-                    self.loop.execute { self.up(link) }
+                    // Closed meanwhile, there is no loop any more.
+                    if !self.loop.execute({ self.up(link) }) { link.end() }
                 } catch {
                     self.loop.execute { self.reconnect(attempt: attempt + 1) }
                 }
@@ -146,7 +149,7 @@ final class NATSConnection: @unchecked Sendable {
         }
         requests.endAll(MillraceError(.closed, "the transport is closed", isRetriable: false))
         guard let link else { return }
-        NATSThread.run { link.end() }
+        link.end()
         await hasEnded.waitUncancellably()
     }
 
@@ -156,7 +159,7 @@ final class NATSConnection: @unchecked Sendable {
             state.isClosed = true
             return state.link.take()
         }
-        if let link { NATSThread.run { link.end() } }
+        if let link { link.end() }
     }
 
     // MARK: Members
@@ -196,7 +199,7 @@ final class NATSConnection: @unchecked Sendable {
                 if cell.set(number) { return requests.end(number, .failure(NATSError.notConnected(subject))) }
                 let raw = NATSLayout.encode(
                     message, subject: subject, reply: "\(link.inbox).r\(number)", deduplicates: false)
-                let status = natsConnection_PublishMsg(link.handle, raw)
+                let status = raw == nil ? NATS_MAX_PAYLOAD : natsConnection_PublishMsg(link.handle, raw)
                 natsMsg_Destroy(raw)
                 if status != NATS_OK { requests.end(number, .failure(NATSError.make(status, subject))) }
             }

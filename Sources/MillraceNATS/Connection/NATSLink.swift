@@ -169,8 +169,14 @@ final class NATSLink: @unchecked Sendable, EventSource {
         }
     }
 
-    /// Ends the connection, after what was published has been written. Blocks.
-    func end() { natsConnection_Close(connection) }
+    /// Ends the connection, after what was published has been written. On the loop, so that nothing is read meanwhile.
+    func end() {
+        let isAccepted = loop.execute { [self] in
+            flush()
+            natsConnection_Close(connection)
+        }
+        if !isAccepted { natsConnection_Close(connection) }
+    }
 }
 
 #if canImport(Glibc)

@@ -5,6 +5,8 @@ struct AckSubject {
     let delivered: Int
     let sequence: UInt64
     let consumerSequence: UInt64
+    /// When the stream took it in, in nanoseconds since 1970.
+    let time: UInt64
     /// How many messages there are behind it for the consumer.
     let pending: UInt64
 
@@ -14,7 +16,7 @@ struct AckSubject {
             return nil
         }
         var starts: (Int, Int, Int, Int, Int, Int, Int, Int, Int, Int, Int, Int, Int) = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-        let numbers = withUnsafeMutableBytes(of: &starts) { bytes -> (UInt64, UInt64, UInt64, UInt64)? in
+        let numbers = withUnsafeMutableBytes(of: &starts) { bytes -> (UInt64, UInt64, UInt64, UInt64, UInt64)? in
             let starts = bytes.bindMemory(to: Int.self)
             var count = 1
             var index = 0
@@ -29,13 +31,14 @@ struct AckSubject {
             guard count == 9 || count >= 11 else { return nil }
             let first = count == 9 ? 4 : 6
             guard let delivered = Self.number(subject + starts[first]), let sequence = Self.number(subject + starts[first + 1]),
-                let consumer = Self.number(subject + starts[first + 2]), let pending = Self.number(subject + starts[first + 4])
+                let consumer = Self.number(subject + starts[first + 2]), let time = Self.number(subject + starts[first + 3]),
+                let pending = Self.number(subject + starts[first + 4])
             else { return nil }
-            return (delivered, sequence, consumer, pending)
+            return (delivered, sequence, consumer, time, pending)
         }
         guard let numbers else { return nil }
         delivered = Int(clamping: numbers.0)
-        (sequence, consumerSequence, pending) = (numbers.1, numbers.2, numbers.3)
+        (sequence, consumerSequence, time, pending) = (numbers.1, numbers.2, numbers.3, numbers.4)
     }
 
     private static func number(_ text: UnsafePointer<CChar>) -> UInt64? {

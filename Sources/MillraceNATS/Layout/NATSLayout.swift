@@ -29,15 +29,16 @@ enum NATSLayout {
 
     // MARK: Writing
 
-    /// Libnats' message for a message. Whoever gets it destroys it.
+    /// Libnats' message for a message; nil for one that is too large for it. Whoever gets it destroys it.
     static func encode(
         _ message: borrowing Message, subject: UnsafePointer<CChar>, reply: UnsafePointer<CChar>?, deduplicates: Bool
     ) -> OpaquePointer? {
+        guard let count = Int32(exactly: message.payload.count) else { return nil }
         var raw: OpaquePointer?
         message.payload.withUnsafeBytes { payload in
             _ = natsMsg_Create(
                 &raw, subject, reply, payload.baseAddress?.assumingMemoryBound(to: CChar.self),
-                Int32(truncatingIfNeeded: payload.count))
+                count)
         }
         guard raw != nil else { return nil }
         var encoded = ""

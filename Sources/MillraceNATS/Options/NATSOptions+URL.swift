@@ -24,7 +24,7 @@ extension NATSOptions {
     /// | `storage`, `retention`, `replicas` | ``newStreams``                                                               |
     /// | `maximum-messages`, `maximum-bytes`, `maximum-age`, `maximum-message-size`, `deduplication-window` | ``newStreams`` |
     /// | `maximum-ack-pending`, `maximum-deliveries`, `inactive-threshold` | ``consumers``                                 |
-    /// | `deduplicate`                      | ``deduplicates``: `true` or `false`                                          |
+    /// | `deduplicates`                     | ``deduplicates``: `true` or `false`                                          |
     /// | `attempts-bucket`                  | ``attemptsBucket``; empty for none                                           |
     /// | `dead-letters`                     | a suffix for ``deadLetters``; empty to drop                                  |
     ///
@@ -80,7 +80,7 @@ extension NATSOptions {
         pingInterval = try url.takeDuration("ping-interval") ?? pingInterval
         maximumPending = try url.takeNumber("maximum-pending") ?? maximumPending
         maximumWaiting = try url.takeNumber("maximum-waiting") ?? maximumWaiting
-        deduplicates = try url.takeFlag("deduplicate") ?? deduplicates
+        deduplicates = try url.takeFlag("deduplicates") ?? deduplicates
         if let bucket = url.take("attempts-bucket") { attemptsBucket = bucket.isEmpty ? nil : bucket }
         if let suffix = url.take("dead-letters") { deadLetters = suffix.isEmpty ? .drop : .topicSuffix(suffix) }
     }

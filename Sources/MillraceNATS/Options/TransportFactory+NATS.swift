@@ -36,7 +36,7 @@ extension TransportFactory {
         Option("maximum-pending", "How many published messages may be on their way; 1 to 1000000.", default: "16384"),
         Option("maximum-waiting", "Core: how many messages wait for a full subscription.", default: "65536"),
         Option("group", "The consumer group of subscriptions that name none."),
-        Option("deduplicate", "Whether the server is to recognise messages by their id.", default: "true"),
+        Option("deduplicates", "Whether the server is to recognise messages by their id.", default: "true"),
         Option("attempts-bucket", "Knows which deliveries do not count as attempts; empty for none.", default: "millrace"),
         Option("maximum-ack-pending", "How many messages of a group may be unacknowledged.", default: "100000"),
         Option("maximum-deliveries", "After how many deliveries the server gives a message up; never otherwise."),

@@ -172,7 +172,7 @@ final class NATSPublisher: NATSMember, @unchecked Sendable {
         let status = reply.with(number) { reply in
             let raw = NATSLayout.encode(
                 message, subject: subject, reply: isCore ? nil : reply, deduplicates: options.deduplicates && !isCore)
-            guard let raw else { return NATS_NO_MEMORY }
+            guard let raw else { return NATS_MAX_PAYLOAD }
             defer { spent.add(NATSMessage(raw: raw)) }
             return natsConnection_PublishMsg(link.handle, raw)
         }

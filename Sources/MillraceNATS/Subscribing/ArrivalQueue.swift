@@ -34,9 +34,9 @@ final class ArrivalQueue: @unchecked Sendable {
 
     private func work(_ messages: [Incoming]) {
         let arrivals = claims.arrive(messages)
-        var foreign: [UInt64] = []
+        var foreign: [(sequence: UInt64, time: UInt64)] = []
         for (message, arrival) in zip(messages, arrivals) {
-            if case .foreign = arrival { foreign.append(message.ack.sequence) }
+            if case .foreign = arrival { foreign.append((message.ack.sequence, message.ack.time)) }
         }
         guard !foreign.isEmpty, let attempts else { return put(messages, arrivals, [:]) }
         isLooking = true

@@ -7,9 +7,18 @@ import Millrace
 /// members write down how many deliveries of a message do not count, in a key-value bucket under
 /// `<stream>.<consumer>.<sequence>`, and who gets a message that another member had before looks there.
 final class NATSAttempts: Sendable {
+    /// How many deliveries of a message do not count. The message's time tells it from one of the same number in a stream that was
+    /// there before.
+    struct Note: Sendable {
+        let sequence: UInt64
+        let time: UInt64
+        let excused: Int
+
+        var text: String { "\(excused) \(time)" }
+    }
+
     /// For how long the bucket keeps its notes.
     private static let age = Duration.seconds(7 * 86_400)
-    /// The code of an answer that there is no such message.
     private let jetStream: JetStream
     private let bucket: String
     private let observers: AttachableObservers
@@ -27,27 +36,28 @@ final class NATSAttempts: Sendable {
 
     /// Looks for notes. What can't be found out counts.
     func look(
-        for sequences: [UInt64], _ source: (stream: String, consumer: String),
+        for messages: [(sequence: UInt64, time: UInt64)], _ source: (stream: String, consumer: String),
         _ done: @escaping @Sendable ([UInt64: Int]) -> Void
     ) {
         struct Last: Encodable {
             let last_by_subj: String
         }
-        let gathering = Gathering<[UInt64: Int]>(count: sequences.count, [:], done)
-        for sequence in sequences {
+        let gathering = Gathering<[UInt64: Int]>(count: messages.count, [:], done)
+        for (sequence, time) in messages {
             jetStream.call(
                 "STREAM.MSG.GET.KV_\(bucket)", Last(last_by_subj: subject(source, sequence)), "looking for attempts"
             ) { (result: Result<StreamMessage, MillraceError>) in
                 let text = (try? result.get())?.message.data.flatMap { Data(base64Encoded: $0) }
-                let number = text.flatMap { Int(String(decoding: $0, as: UTF8.self)) }
-                gathering.end { if let number { $0[sequence] = number } }
+                let parts = text.map { String(decoding: $0, as: UTF8.self).split(separator: " ") } ?? []
+                let excused = parts.count == 2 && UInt64(parts[1]) == time ? Int(parts[0]) : nil
+                gathering.end { if let excused { $0[sequence] = excused } }
             }
         }
     }
 
     /// Writes notes down. `done` is called when they are there, or can't be.
     func note(
-        _ notes: [(sequence: UInt64, excused: Int)], _ source: (stream: String, consumer: String),
+        _ notes: [Note], _ source: (stream: String, consumer: String),
         _ done: @escaping @Sendable () -> Void
     ) {
         guard !notes.isEmpty else { return done() }
@@ -55,7 +65,7 @@ final class NATSAttempts: Sendable {
             guard isMade else { return done() }
             let gathering = Gathering<Void>(count: notes.count, ()) { done() }
             for note in notes {
-                jetStream.connection.request(subject(source, note.sequence), "\(note.excused)") { _ in gathering.end { _ in } }
+                jetStream.connection.request(subject(source, note.sequence), note.text) { _ in gathering.end { _ in } }
             }
         }
     }

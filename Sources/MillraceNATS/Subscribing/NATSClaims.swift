@@ -7,6 +7,8 @@ final class NATSClaims: Sendable {
         var reply: String
         /// How often the server has handed it out.
         var delivered: Int
+        /// When the stream took the message in: tells it from one of the same number in another stream of the same name.
+        let time: UInt64
     }
 
     private struct State {
@@ -33,7 +35,7 @@ final class NATSClaims: Sendable {
     func arrive(_ messages: [Incoming]) -> [Arrival] {
         state.withLock { state in
             messages.map { message in
-                let claim = Claim(reply: message.reply, delivered: message.ack.delivered)
+                let claim = Claim(reply: message.reply, delivered: message.ack.delivered, time: message.ack.time)
                 let isKnown = state.claims.updateValue(claim, forKey: message.ack.sequence) != nil
                 if isKnown { return .known }
                 guard claim.delivered > 1 else { return .fresh }

@@ -10,7 +10,6 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
     let group: String?
     private let options: NATSOptions
     private let subscription: SubscriptionOptions
-    private let start: StartPosition
     private let setup: NATSConsumerSetup
     private let connection: NATSConnection
     private let publisher: NATSPublisher
@@ -30,11 +29,10 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
 
     init(
         _ transport: NATSTransport, topic: String, stream: String, _ consumer: ConsumerInfo,
-        _ subscription: SubscriptionOptions, start: StartPosition
+        _ subscription: SubscriptionOptions
     ) {
         self.topic = topic
         self.subscription = subscription
-        self.start = start
         group = subscription.group
         options = transport.options
         setup = transport.setup
@@ -217,7 +215,7 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
     /// the one that begins.
     private func note(attempt: Int, of position: Position) {
         guard let attempts, let claim = claims.claim(of: position) else { return }
-        attempts.note([(position.low, claim.delivered - attempt)], puller.source) {}
+        attempts.note([.init(sequence: position.low, time: claim.time, excused: claim.delivered - attempt)], puller.source) {}
     }
 
     /// Sends a message that was given up to the dead letters; it is done when it is there.
@@ -293,7 +291,8 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
         guard let attempts, connection.link != nil else { return }
         let notes = entries.compactMap { entry in
             claims.claim(of: entry.position).map {
-                (sequence: entry.position.low, excused: $0.delivered + 1 - entry.attempt)
+                NATSAttempts.Note(
+                    sequence: entry.position.low, time: $0.time, excused: $0.delivered + 1 - entry.attempt)
             }
         }
         let done = Signal()
