@@ -178,6 +178,24 @@ extension AMQPTests {
             await letters.close()
         }
 
+        @Test("of quorum queues tell how often a message came back, if that is asked for") func returns() async throws {
+            var topology = AMQPTopology.publishSubscribe
+            topology.queueType = .quorum
+            let first = try await connect(topology)
+            let reader = try await first.subscribe(to: topic, SubscriptionOptions(group: "g"))
+            try await first.publish(Message(text: "x"), to: topic)
+            #expect(try await take(1, of: reader)[0].attempt == 1)
+            await first.close()
+            let plain = try await connect(topology)
+            let again = try await plain.subscribe(to: topic, SubscriptionOptions(group: "g"))
+            #expect(try await take(1, of: again)[0].attempt == 1)
+            await plain.close()
+            let counting = try await connect(topology) { $0.countsReturns = true }
+            let third = try await counting.subscribe(to: topic, SubscriptionOptions(group: "g"))
+            #expect(try await take(1, of: third)[0].attempt == 3)
+            await counting.close()
+        }
+
         @Test("keep dead letters that nobody reads yet") func parkedLetters() async throws {
             let transport = try await connect(.publishSubscribe)
             let reader = try await transport.subscribe(to: topic, SubscriptionOptions(group: "g"))
