@@ -35,6 +35,7 @@ extension AMQPTests {
             let some = try await take(2, of: german)
             #expect(some.map { $0.message.payload.text } == ["orders.de.new", "own key"])
             #expect(some[0].message.metadata[AMQPMetadata.receivedRoutingKey] == "orders.de.new")
+            #expect(some.map { $0.message.metadata[MetadataKey.topic] } == ["orders.de.new", "orders.de.own"])
             // It comes back to this group alone, and still says where it was published.
             german.settle(some[0].token, .retry(after: .milliseconds(20)))
             let again = try await take(1, of: german)
@@ -176,6 +177,24 @@ extension AMQPTests {
             #expect(death.hasPrefix("[{") && death.contains("\"reason\":\"rejected\""), "\(death)")
             await transport.close()
             await letters.close()
+        }
+
+        @Test("of quorum queues tell how often a message came back, if that is asked for") func returns() async throws {
+            var topology = AMQPTopology.publishSubscribe
+            topology.queueType = .quorum
+            let first = try await connect(topology)
+            let reader = try await first.subscribe(to: topic, SubscriptionOptions(group: "g"))
+            try await first.publish(Message(text: "x"), to: topic)
+            #expect(try await take(1, of: reader)[0].attempt == 1)
+            await first.close()
+            let plain = try await connect(topology)
+            let again = try await plain.subscribe(to: topic, SubscriptionOptions(group: "g"))
+            #expect(try await take(1, of: again)[0].attempt == 1)
+            await plain.close()
+            let counting = try await connect(topology) { $0.countsReturns = true }
+            let third = try await counting.subscribe(to: topic, SubscriptionOptions(group: "g"))
+            #expect(try await take(1, of: third)[0].attempt == 3)
+            await counting.close()
         }
 
         @Test("keep dead letters that nobody reads yet") func parkedLetters() async throws {

@@ -57,7 +57,7 @@ extension KafkaTests {
             #expect(start.duration(to: SystemClock.shared.now) >= .milliseconds(2_690))
             #expect(try await texts(of: "\(topic).retry.600ms", 1, on: transport).map(\.payload.text) == ["again"])
             let letter = try #require(try await texts(of: "\(topic).retry.2s", 1, on: transport).first)
-            #expect(letter.metadata[MetadataKey.attempts] == "2" && letter.metadata[MetadataKey.replayGroup] == one)
+            #expect(letter.metadata[MetadataKey.attempt] == "3" && letter.metadata[MetadataKey.replayGroup] == one)
             // The topic of dead letters is that of the topic that the message was published to.
             first.settle(third.token, .reject(reason: "enough"))
             #expect(try await texts(of: "\(topic).dead-letter", 1, on: transport).map(\.payload.text) == ["again"])

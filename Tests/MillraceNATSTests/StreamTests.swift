@@ -139,7 +139,7 @@ extension NATSTests {
             }
             let records = try await records(3, of: all)
             #expect(
-                records.map { $0.message.metadata[NATSMetadata.subject] } == ["orders.eu.new", "orders.us.new", "orders.us.old"])
+                records.map { $0.message.metadata[MetadataKey.topic] } == ["orders.eu.new", "orders.us.new", "orders.us.old"])
             all.settle(records[0].token, .reject(reason: "no"))
             all.acknowledge(records.dropFirst().map(\.token))
             #expect(try await texts(2, of: one) == ["orders.eu.new", "orders.us.new"])

@@ -39,6 +39,17 @@ import Testing
         #expect(!buffer.release(first[0].token), "settled before")
     }
 
+    @Test("tells place and attempt of what is out, and of nothing else") func delivery() async throws {
+        let buffer = buffer()
+        buffer.arrive(entries(7..<8))
+        let record = try await pull(buffer)[0]
+        #expect(buffer.delivery(of: record.token)?.position == Position(low: 7))
+        #expect(buffer.retry(record.token, after: .zero) { _ in })
+        #expect(buffer.delivery(of: record.token) == nil)
+        let again = try await pull(buffer)[0]
+        #expect(buffer.delivery(of: again.token)?.attempt == 2)
+    }
+
     @Test("counts the attempt of a retry, waits for its delay, and says when it is due") func retry() async throws {
         let buffer = buffer()
         buffer.arrive(entries(1..<3))

@@ -15,9 +15,9 @@ public enum MetadataKey {
     public static let topic = "millrace-topic"
     /// What belongs together, where a broker has no place of its own for it: ``Message/key`` on the wire.
     public static let key = "millrace-key"
-    /// How often a message was handed out before, where it had to be written anew to be tried again. It does not reach handlers:
-    /// see ``Delivery/attempt``.
-    public static let attempts = "millrace-attempts"
+    /// The number of the attempt, from the second one on, where a message had to be written anew to be tried again. It does not
+    /// reach handlers: see ``Delivery/attempt``.
+    public static let attempt = "millrace-attempt"
     /// When a message that was written anew is to be tried again, in milliseconds since 1970. It does not reach handlers.
     public static let retryAt = "millrace-retry-at"
     /// Why a record's metadata could not be read. The message carries the payload all the same.

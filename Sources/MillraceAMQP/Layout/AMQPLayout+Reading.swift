@@ -59,7 +59,7 @@ extension AMQPLayout {
         private mutating func add(_ name: String, _ text: String) {
             if name == MetadataKey.key {
                 key = text
-            } else if name == attemptHeader, let number = Int(text), number >= 1 {
+            } else if name == MetadataKey.attempt, let number = Int(text), number >= 1 {
                 attempt = number
             } else if metadata.count >= maximumMetadata {
                 omitted += 1

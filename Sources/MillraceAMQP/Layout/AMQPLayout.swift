@@ -14,7 +14,6 @@ import Millrace
 /// | `delivery-mode`                   | 2, persistent, unless the topology is not durable                          |
 enum AMQPLayout {
     static let idHeader = "_watermill_message_uuid"
-    static let attemptHeader = "millrace-attempt"
     /// Before the names of headers that the broker would take for its own.
     static let escape = "millrace-header-"
     /// The most metadata that a received message has: putting it together takes time by the square of the number.

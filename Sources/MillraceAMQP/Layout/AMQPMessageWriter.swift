@@ -26,7 +26,7 @@ struct AMQPMessageWriter {
         properties.delivery_mode = route.isPersistent ? 2 : 1
         add(message.id)
         if let key = message.key { addHeader(copy(MetadataKey.key), copy(key)) }
-        if let attempt { addHeader(copy(AMQPLayout.attemptHeader), copy("\(attempt)")) }
+        if let attempt { addHeader(copy(MetadataKey.attempt), copy("\(attempt)")) }
         var routingKey = route.routingKey
         for (name, value) in metadata {
             if name.hasPrefix(AMQPMetadata.prefix) {
@@ -67,8 +67,8 @@ struct AMQPMessageWriter {
             properties.correlation_id = bytes
             properties._flags |= AMQPFlag.correlationID
         }
-        // It says what it is by itself: the number of the attempt, and the key, that are on their way already.
-        guard name != AMQPLayout.attemptHeader, name != MetadataKey.key else { return }
+        // The number of the attempt and the key are on their way already; where it lay says the routing key.
+        guard name != MetadataKey.attempt, name != MetadataKey.key, name != MetadataKey.topic else { return }
         addHeader(copy(AMQPLayout.isReserved(name) ? AMQPLayout.escape + name : name), bytes)
     }
 

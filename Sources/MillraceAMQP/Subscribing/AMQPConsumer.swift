@@ -15,6 +15,8 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     let queue: AMQPQueue
     let ledger: AMQPLedger
     private let topic: String
+    /// Whether several topics may be read, by a topic exchange.
+    private let isPattern: Bool
     private let group: String?
     private let prefetch: Int
     /// Whether what is retried waits here: in the lane of its key, or because nobody else could get it.
@@ -46,6 +48,7 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     ) {
         self.queue = queue
         self.topic = topic
+        isPattern = options.topology.exchangeType == "topic" && topic.utf8.contains { $0 == 0x2A || $0 == 0x23 }
         group = subscription.group
         keepsRetries = subscription.ordered == .byKey || queue.isTemporary
         // Those that wait, and those behind them, stay unacknowledged: there has to be room beside them.
@@ -225,7 +228,8 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
         // The default exchange's routing key is the queue's name.
         let routingKey = delivery.routing_key.raw
         let isOwn = delivery.exchange.len == 0 || routingKey.isEmpty || routingKey.elementsEqual(topic.utf8)
-        let (message, sent) = AMQPLayout.decode(content, routingKey: isOwn ? nil : delivery.routing_key.text)
+        var (message, sent) = AMQPLayout.decode(content, routingKey: isOwn ? nil : delivery.routing_key.text)
+        if isPattern { message.metadata[MetadataKey.topic] = message.metadata[AMQPMetadata.receivedRoutingKey] ?? topic }
         let key = AMQPLedger.Key(id: message.id, attempt: sent)
         switch ledger.arrive(delivery.delivery_tag, key, isRedelivered: delivery.redelivered != 0) {
         case .known: break

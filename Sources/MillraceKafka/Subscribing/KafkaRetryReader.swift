@@ -58,7 +58,7 @@ final class KafkaRetryReader: @unchecked Sendable {
         guard let attempt = consumer.progress.arrive(partition, record.pointee.offset) else { return }
         var message = consumer.message(of: record, retries.base(of: topic))
         guard let letter = retries.open(&message) else { return consumer.progress.finish([position]) }
-        let entry = DeliveryBuffer.Entry(message: message, attempt: letter.attempts + attempt, position: position)
+        let entry = DeliveryBuffer.Entry(message: message, attempt: letter.attempt + attempt - 1, position: position)
         let wait = letter.retryAt - clock.unixMilliseconds
         if wait > 0 { buffer.arrive(entry, after: .milliseconds(wait)) } else { buffer.arrive([entry]) }
     }

@@ -39,7 +39,7 @@ struct KafkaRetryTopics: Sendable {
     /// What is written to such a topic.
     func letter(of entry: DeliveryBuffer.Entry, at unixMilliseconds: Int64) -> Message {
         var message = entry.message
-        message.metadata[MetadataKey.attempts] = "\(entry.attempt)"
+        message.metadata[MetadataKey.attempt] = "\(entry.attempt + 1)"
         message.metadata[MetadataKey.retryAt] = "\(unixMilliseconds)"
         message.metadata[MetadataKey.replayGroup] = group
         message.metadata[MetadataKey.topic] = nil
@@ -49,11 +49,11 @@ struct KafkaRetryTopics: Sendable {
     }
 
     /// Takes off a message what ``letter(of:at:)`` has put on it. Nil when it is another group's.
-    func open(_ message: inout Message) -> (attempts: Int, retryAt: Int64)? {
+    func open(_ message: inout Message) -> (attempt: Int, retryAt: Int64)? {
         guard message.metadata[MetadataKey.replayGroup] ?? group == group else { return nil }
-        let attempts = message.metadata[MetadataKey.attempts].flatMap { Int($0) } ?? 0
+        let attempt = message.metadata[MetadataKey.attempt].flatMap { Int($0) } ?? 1
         let retryAt = message.metadata[MetadataKey.retryAt].flatMap { Int64($0) } ?? 0
-        for key in [MetadataKey.attempts, MetadataKey.retryAt, MetadataKey.replayGroup] { message.metadata[key] = nil }
-        return (max(0, attempts), retryAt)
+        for key in [MetadataKey.attempt, MetadataKey.retryAt, MetadataKey.replayGroup] { message.metadata[key] = nil }
+        return (max(1, attempt), retryAt)
     }
 }

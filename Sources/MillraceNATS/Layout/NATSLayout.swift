@@ -79,7 +79,7 @@ enum NATSLayout {
     }
 
     private static func isOwn(_ name: String) -> Bool {
-        name.utf8.first == 0x6D && (name == NATSMetadata.subject || name == NATSMetadata.reply)
+        name.utf8.first == 0x6D && (name == MetadataKey.topic || name == NATSMetadata.reply)
     }
 
     /// A letter about a message is another message than the one it is about, and so is one that was brought back: they have its id,

@@ -18,7 +18,7 @@ struct Incoming: Sendable {
         self.ack = ack
         self.reply = String(cString: reply)
         self.message = NATSLayout.take(message, fallbackID: { MessageID("\(stream)-\(ack.sequence)") }, &spent) { metadata in
-            if isWild { metadata[NATSMetadata.subject] = message.subject.map { String(cString: $0) } }
+            if isWild { metadata[MetadataKey.topic] = message.subject.map { String(cString: $0) } }
         }
     }
 }

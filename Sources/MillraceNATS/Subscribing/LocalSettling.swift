@@ -70,7 +70,7 @@ final class LocalSettling: Sendable {
             return burialEnded()
         }
         let letter = DeadLetter(
-            rejected: entry.message, reason: reason, topic: entry.message.metadata[NATSMetadata.subject] ?? topic, group: group,
+            rejected: entry.message, reason: reason, topic: entry.message.metadata[MetadataKey.topic] ?? topic, group: group,
             transport: "nats", attempts: entry.attempt, at: clock.unixMilliseconds
         ).letter
         let isBuried: @Sendable (Result<Void, any Error>) -> Void = { [self] result in

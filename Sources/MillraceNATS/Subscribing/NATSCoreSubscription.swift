@@ -84,7 +84,7 @@ final class NATSCoreSubscription: NATSMember, Subscription, @unchecked Sendable 
         var spent = SpentMessages()
         for raw in messages {
             let message = NATSLayout.take(raw, fallbackID: { MessageID.next() }, &spent) { metadata in
-                if isWild { metadata[NATSMetadata.subject] = raw.subject.map { String(cString: $0) } }
+                if isWild { metadata[MetadataKey.topic] = raw.subject.map { String(cString: $0) } }
                 if let reply = raw.reply { metadata[NATSMetadata.reply] = String(cString: reply) }
             }
             position += 1

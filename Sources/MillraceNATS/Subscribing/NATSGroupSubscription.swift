@@ -226,7 +226,7 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
             return acknowledger.burialEnded()
         }
         let letter = DeadLetter(
-            rejected: entry.message, reason: reason, topic: entry.message.metadata[NATSMetadata.subject] ?? topic, group: group,
+            rejected: entry.message, reason: reason, topic: entry.message.metadata[MetadataKey.topic] ?? topic, group: group,
             transport: "nats", attempts: entry.attempt, at: clock.unixMilliseconds
         ).letter
         let isBuried: @Sendable (Result<Void, any Error>) -> Void = { [self] result in
@@ -307,7 +307,7 @@ extension NATSOptions {
     func deadLetterTopic(of message: borrowing Message, _ topic: String) -> String? {
         guard case .topicSuffix(let suffix) = deadLetters else { return nil }
         guard NATSNames.hasWildcards(topic) else { return topic + suffix }
-        return Self.deadLetterTopic(ofSubject: message.metadata[NATSMetadata.subject] ?? "unknown", suffix)
+        return Self.deadLetterTopic(ofSubject: message.metadata[MetadataKey.topic] ?? "unknown", suffix)
     }
 
     static func deadLetterTopic(ofSubject subject: String, _ suffix: String) -> String {
