@@ -2,13 +2,6 @@ import Millrace
 
 /// A member of a topic's consumer group, or a reader with a queue of its own.
 final class AMQPSubscription: Subscription {
-    private struct State {
-        /// Messages that are on their way back to the broker.
-        var moves = 0
-        var moved: [Signal] = []
-        var isClosed = false
-    }
-
     let topic: String
     let group: String?
     private let options: AMQPOptions
@@ -19,8 +12,8 @@ final class AMQPSubscription: Subscription {
     private let buffer: DeliveryBuffer
     private let clock: any SchedulingClock
     private let observers: AttachableObservers
-    private let state = Lock(State())
-    private let hasClosed = Signal()
+    private let transfers = Transfers()
+    private let closing = Closing()
 
     init(_ transport: AMQPTransport, topic: String, _ subscription: SubscriptionOptions, _ queue: AMQPQueue) {
         self.topic = topic
@@ -47,7 +40,7 @@ final class AMQPSubscription: Subscription {
     /// The broker knows nothing of leases: members keep them by themselves.
     private func watchLeases() {
         clock.schedule(after: lease / 4) { [weak self] in
-            guard let self, !state.withLock({ $0.isClosed }) else { return }
+            guard let self, !closing.hasBegun else { return }
             expireLeases()
             watchLeases()
         }
@@ -62,7 +55,7 @@ final class AMQPSubscription: Subscription {
         var expired: [DeliveryBuffer.Entry] = []
         buffer.withdrawExpired(lease: lease, mustRest: { false }) { entries, _ in
             expired = entries
-            state.withLock { $0.moves += entries.count }
+            for entry in entries { transfers.begin(entry.position) }
         }
         for entry in expired {
             reportExpired(entry, attempt: entry.attempt)
@@ -107,7 +100,7 @@ final class AMQPSubscription: Subscription {
 
     /// Takes a delivery out whose message is about to be moved.
     private func remove(_ token: DeliveryToken) -> DeliveryBuffer.Entry? {
-        buffer.remove(token) { _ in state.withLock { $0.moves += 1 } }
+        buffer.remove(token) { transfers.begin($0.position) }
     }
 
     private func retry(_ token: DeliveryToken, after asked: Duration) {
@@ -133,11 +126,11 @@ final class AMQPSubscription: Subscription {
             case .success: consumer.finish([entry.position])
             case .failure(let error):
                 observers.report(.error, .disconnected(transport: "amqp", error: error))
-                var entry = entry
-                entry.attempt += 1
-                keep(entry, for: delay)
+                var next = entry
+                next.attempt += 1
+                keep(next, for: delay)
             }
-            moveEnded()
+            transfers.end(entry.position)
         }
     }
 
@@ -155,10 +148,10 @@ final class AMQPSubscription: Subscription {
         case .drop:
             observers.report(.warning, .messagesDropped(topic: topic, count: 1, reason: reason))
             consumer.finish([entry.position])
-            moveEnded()
+            transfers.end(entry.position)
         case .broker:
             consumer.reject(entry.position)
-            moveEnded()
+            transfers.end(entry.position)
         case .topicSuffix(let suffix):
             let letter = DeadLetter(
                 rejected: entry.message, reason: reason, topic: topic, group: group, transport: "amqp",
@@ -170,25 +163,15 @@ final class AMQPSubscription: Subscription {
                     observers.report(.error, .disconnected(transport: "amqp", error: error))
                     keep(entry, for: .seconds(1))
                 }
-                moveEnded()
+                transfers.end(entry.position)
             }
         }
-    }
-
-    private func moveEnded() {
-        let signals = state.withLock { state -> [Signal] in
-            state.moves -= 1
-            guard state.moves == 0 else { return [] }
-            defer { state.moved = [] }
-            return state.moved
-        }
-        for signal in signals { signal.fire() }
     }
 
     func renew(_ tokens: [DeliveryToken]) { buffer.renew(tokens) }
 
     private func reportIgnored(_ count: Int) {
-        observers.reportIgnored(count, of: self, isClosed: state.withLock { $0.isClosed })
+        observers.reportIgnored(count, of: self, isClosed: closing.hasBegun)
     }
 
     // MARK: End
@@ -199,25 +182,16 @@ final class AMQPSubscription: Subscription {
     }
 
     func flush() async throws {
-        let done = Signal()
-        let mustWait = state.withLock { state in
-            if state.moves > 0 { state.moved.append(done) }
-            return state.moves > 0
-        }
-        if mustWait { await done.waitUncancellably() }
+        await transfers.finish()
         await consumer.flush()
     }
 
     func close() async {
-        let isFirst = state.withLock { state in
-            defer { state.isClosed = true }
-            return !state.isClosed
+        await closing.run {
+            stopFetching()
+            _ = buffer.close()
+            try? await flush()
+            await consumer.close()
         }
-        guard isFirst else { return await hasClosed.waitUncancellably() }
-        defer { hasClosed.fire() }
-        stopFetching()
-        _ = buffer.close()
-        try? await flush()
-        await consumer.close()
     }
 }

@@ -18,7 +18,7 @@ final class KafkaConsumer: @unchecked Sendable {
     private let observers: AttachableObservers
     private let buffer: DeliveryBuffer
     let progress: KafkaProgress
-    private let transfers: KafkaTransfers
+    private let transfers: Transfers
     private let link: KafkaLink
     /// Has the loop look after what has come.
     let wake: LoopSignal
@@ -35,7 +35,7 @@ final class KafkaConsumer: @unchecked Sendable {
 
     init(
         _ plan: KafkaPlan, _ options: KafkaOptions, buffer: DeliveryBuffer, progress: KafkaProgress,
-        transfers: KafkaTransfers, loop: EventLoop, clock: any SchedulingClock, observers: AttachableObservers
+        transfers: Transfers, loop: EventLoop, clock: any SchedulingClock, observers: AttachableObservers
     ) throws {
         self.plan = plan
         self.options = options
@@ -254,7 +254,8 @@ final class KafkaConsumer: @unchecked Sendable {
 
     /// What is unsettled with readers in partitions, or on its way to another topic.
     func outCount(of partitions: Set<KafkaPartition>) -> Int {
-        buffer.outCount { partitions.contains(KafkaPartition(of: $0)) } + transfers.count(of: partitions)
+        buffer.outCount { partitions.contains(KafkaPartition(of: $0)) }
+            + transfers.count { partitions.contains(KafkaPartition(of: $0)) }
     }
 
     /// Takes out what waits here of partitions that others read from now on.

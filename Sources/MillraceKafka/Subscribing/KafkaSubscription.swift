@@ -15,12 +15,11 @@ final class KafkaSubscription: TransactionalSubscription {
     private let loop: EventLoop
     private let clock: any SchedulingClock
     private let observers: AttachableObservers
-    private let transfers = KafkaTransfers()
+    private let transfers = Transfers()
     /// Deliveries whose transaction is under way.
     private let committing = Lock<Set<DeliveryToken>>([])
-    private let isClosed = Lock(false)
+    private let closing = Closing()
     private let whenClosed: @Sendable () -> Void
-    private let hasClosed = Signal()
 
     init(
         _ plan: KafkaPlan, _ transport: KafkaTransport, whenClosed: @escaping @Sendable () -> Void
@@ -65,7 +64,7 @@ final class KafkaSubscription: TransactionalSubscription {
     /// The cluster knows nothing of leases: members keep them by themselves.
     private func watchLeases() {
         clock.schedule(after: plan.options.lease / 4) { [weak self] in
-            guard let self, !isClosed.withLock({ $0 }) else { return }
+            guard let self, !closing.hasBegun else { return }
             // Nobody else may get what is about to be done.
             buffer.renew(Array(committing.withLock { $0 }))
             for entry in buffer.expire(lease: plan.options.lease) {
@@ -206,7 +205,7 @@ final class KafkaSubscription: TransactionalSubscription {
     func renew(_ tokens: [DeliveryToken]) { buffer.renew(tokens) }
 
     private func reportIgnored(_ count: Int) {
-        observers.reportIgnored(count, of: self, isClosed: isClosed.withLock { $0 })
+        observers.reportIgnored(count, of: self, isClosed: closing.hasBegun)
     }
 
     // MARK: End
@@ -222,23 +221,19 @@ final class KafkaSubscription: TransactionalSubscription {
     }
 
     func close() async {
-        let isFirst = isClosed.withLock { isClosed in
-            defer { isClosed = true }
-            return !isClosed
+        await closing.run {
+            stopFetching()
+            let (held, delayed) = buffer.close()
+            for entry in held + delayed.map(\.entry) { progress.note(attempts: entry.attempt - 1, at: entry.position) }
+            do {
+                try await flush()
+            } catch {
+                // It is handed out again, which is all that can be done without the cluster.
+                observers.report(.warning, .disconnected(transport: "kafka", error: error))
+            }
+            await consumer.close()
+            loop.stop()
+            whenClosed()
         }
-        guard isFirst else { return await hasClosed.waitUncancellably() }
-        defer { hasClosed.fire() }
-        stopFetching()
-        let (held, delayed) = buffer.close()
-        for entry in held + delayed.map(\.entry) { progress.note(attempts: entry.attempt - 1, at: entry.position) }
-        do {
-            try await flush()
-        } catch {
-            // It is handed out again, which is all that can be done without the cluster.
-            observers.report(.warning, .disconnected(transport: "kafka", error: error))
-        }
-        await consumer.close()
-        loop.stop()
-        whenClosed()
     }
 }

@@ -24,8 +24,7 @@ final class NATSCopySubscription: Subscription, @unchecked Sendable {
     private var created: String
     private var isRenewing = false
     private let renewing = Lock<Task<Void, Never>?>(nil)
-    private let hasClosed = Lock(false)
-    private let isClosed = Signal()
+    private let closing = Closing()
 
     init(
         _ transport: NATSTransport, topic: String, stream: String, _ consumer: ConsumerInfo,
@@ -104,7 +103,7 @@ final class NATSCopySubscription: Subscription, @unchecked Sendable {
 
     /// Makes another consumer behind the last message that has come; from the beginning of another stream.
     private func renew(attempt: Int) {
-        guard !hasClosed.withLock({ $0 }), !isRenewing || attempt > 1 else { return }
+        guard !closing.hasBegun, !isRenewing || attempt > 1 else { return }
         isRenewing = true
         puller.halt()
         let (old, last, created) = (puller.source, last, created)
@@ -164,7 +163,7 @@ final class NATSCopySubscription: Subscription, @unchecked Sendable {
     func renew(_ tokens: [DeliveryToken]) { buffer.renew(tokens) }
 
     private func reportIgnored(_ count: Int) {
-        if count > 0 { observers.reportIgnored(count, of: self, isClosed: hasClosed.withLock { $0 }) }
+        if count > 0 { observers.reportIgnored(count, of: self, isClosed: closing.hasBegun) }
     }
 
     // MARK: End
@@ -177,17 +176,13 @@ final class NATSCopySubscription: Subscription, @unchecked Sendable {
     func flush() async throws { await settling.flush() }
 
     func close() async {
-        let isFirst = hasClosed.withLock { hasClosed in
-            defer { hasClosed = true }
-            return !hasClosed
+        await closing.run {
+            stopFetching()
+            await renewing.withLock { $0 }?.value
+            await puller.waitUntilStopped()
+            _ = buffer.close()
+            await settling.flush()
+            setup.remove(puller.source.consumer, of: puller.source.stream)
         }
-        guard isFirst else { return await isClosed.waitUncancellably() }
-        defer { isClosed.fire() }
-        stopFetching()
-        await renewing.withLock { $0 }?.value
-        await puller.waitUntilStopped()
-        _ = buffer.close()
-        await settling.flush()
-        setup.remove(puller.source.consumer, of: puller.source.stream)
     }
 }

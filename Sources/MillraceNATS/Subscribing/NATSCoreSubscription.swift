@@ -16,8 +16,7 @@ final class NATSCoreSubscription: NATSMember, Subscription, @unchecked Sendable 
     private var position: UInt64 = 0
     private var reported = 0
     private let hasStopped = Signal()
-    private let hasClosed = Lock(false)
-    private let isClosed = Signal()
+    private let closing = Closing()
 
     init(_ transport: NATSTransport, topic: String, _ subscription: SubscriptionOptions) {
         self.topic = topic
@@ -119,7 +118,7 @@ final class NATSCoreSubscription: NATSMember, Subscription, @unchecked Sendable 
     func renew(_ tokens: [DeliveryToken]) { buffer.renew(tokens) }
 
     private func reportIgnored(_ count: Int) {
-        if count > 0 { observers.reportIgnored(count, of: self, isClosed: hasClosed.withLock { $0 }) }
+        if count > 0 { observers.reportIgnored(count, of: self, isClosed: closing.hasBegun) }
     }
 
     // MARK: End
@@ -139,20 +138,16 @@ final class NATSCoreSubscription: NATSMember, Subscription, @unchecked Sendable 
     func flush() async throws { await settling.flush() }
 
     func close() async {
-        let isFirst = hasClosed.withLock { hasClosed in
-            defer { hasClosed = true }
-            return !hasClosed
+        await closing.run {
+            stopFetching()
+            await hasStopped.waitUncancellably()
+            let (held, delayed) = buffer.close()
+            await settling.flush()
+            guard !held.isEmpty || !delayed.isEmpty else { return }
+            observers.report(
+                .warning,
+                .messagesDropped(
+                    topic: topic, count: held.count + delayed.count, reason: "unsettled at the close; core NATS keeps nothing"))
         }
-        guard isFirst else { return await isClosed.waitUncancellably() }
-        defer { isClosed.fire() }
-        stopFetching()
-        await hasStopped.waitUncancellably()
-        let (held, delayed) = buffer.close()
-        await settling.flush()
-        guard !held.isEmpty || !delayed.isEmpty else { return }
-        observers.report(
-            .warning,
-            .messagesDropped(
-                topic: topic, count: held.count + delayed.count, reason: "unsettled at the close; core NATS keeps nothing"))
     }
 }

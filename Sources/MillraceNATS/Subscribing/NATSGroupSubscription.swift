@@ -24,8 +24,7 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
     private let arrivals: ArrivalQueue
     private let keeper: NATSKeeper
     private let maximumDeliveries: Int?
-    private let hasClosed = Lock(false)
-    private let isClosed = Signal()
+    private let closing = Closing()
 
     init(
         _ transport: NATSTransport, topic: String, stream: String, _ consumer: ConsumerInfo,
@@ -91,7 +90,7 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
 
     /// Makes the consumer anew, and the stream if need be: behind what is known to be done, or at the beginning of another stream.
     private func renewConsumer(attempt: Int) {
-        guard !hasClosed.withLock({ $0 }) else { return }
+        guard !closing.hasBegun else { return }
         let floor = keeper.floor
         let old = puller.source.stream
         streams.forget(topic)
@@ -140,7 +139,7 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
 
     private func watchLeases() {
         clock.schedule(after: subscription.lease / 4) { [weak self] in
-            guard let self, !hasClosed.withLock({ $0 }) else { return }
+            guard let self, !closing.hasBegun else { return }
             expire()
             watchLeases()
         }
@@ -248,7 +247,7 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
     }
 
     private func reportIgnored(_ count: Int) {
-        observers.reportIgnored(count, of: self, isClosed: hasClosed.withLock { $0 })
+        observers.reportIgnored(count, of: self, isClosed: closing.hasBegun)
     }
 
     // MARK: End
@@ -261,29 +260,25 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
     func flush() async throws { try await acknowledger.flush(patience: options.connectTimeout) }
 
     func close() async {
-        let isFirst = hasClosed.withLock { hasClosed in
-            defer { hasClosed = true }
-            return !hasClosed
+        await closing.run {
+            stopFetching()
+            await renewing.withLock { $0 }?.value
+            // What is under way may still come, and has to go back as well.
+            await puller.waitUntilStopped()
+            await arrivals.waitUntilEmpty()
+            let (held, delayed) = buffer.close()
+            await noteUncounted(held + delayed.map(\.entry))
+            var settlements: [NATSAcknowledger.Settlement] = []
+            for (entry, delay) in held.map({ ($0, Duration.zero) }) + delayed.map({ ($0.entry, $0.remaining) }) {
+                guard let claim = claims.giveBack(entry.position, nextAttempt: entry.attempt) else { continue }
+                settlements.append(.giveBack(claim.reply, after: delay))
+            }
+            acknowledger.send(settlements)
+            // What does not get through comes back when the server has not heard of it for long enough.
+            try? await flush()
+            let (keeper, loop) = (keeper, connection.loop)
+            loop.execute { keeper.stop() }
         }
-        guard isFirst else { return await isClosed.waitUncancellably() }
-        defer { isClosed.fire() }
-        stopFetching()
-        await renewing.withLock { $0 }?.value
-        // What is under way may still come, and has to go back as well.
-        await puller.waitUntilStopped()
-        await arrivals.waitUntilEmpty()
-        let (held, delayed) = buffer.close()
-        await noteUncounted(held + delayed.map(\.entry))
-        var settlements: [NATSAcknowledger.Settlement] = []
-        for (entry, delay) in held.map({ ($0, Duration.zero) }) + delayed.map({ ($0.entry, $0.remaining) }) {
-            guard let claim = claims.giveBack(entry.position, nextAttempt: entry.attempt) else { continue }
-            settlements.append(.giveBack(claim.reply, after: delay))
-        }
-        acknowledger.send(settlements)
-        // What does not get through comes back when the server has not heard of it for long enough.
-        try? await flush()
-        let (keeper, loop) = (keeper, connection.loop)
-        loop.execute { keeper.stop() }
     }
 
     /// The server counts the next delivery of what goes back now, which it is not to.

@@ -16,8 +16,7 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
     private let reader: RedisReader
     private let keeper: RedisKeeper?
     private let acknowledger: RedisAcknowledger
-    private let hasClosed = Lock(false)
-    private let isClosed = Signal()
+    private let closing = Closing()
 
     init(
         _ transport: RedisTransport, topic: String, consumer: String, _ options: SubscriptionOptions,
@@ -73,7 +72,7 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
     private func watchLeases() {
         let lease = stream.lease
         clock.schedule(after: lease / 4) { [weak self] in
-            guard let self, !hasClosed.withLock({ $0 }) else { return }
+            guard let self, !closing.hasBegun else { return }
             for entry in buffer.expire(lease: lease) {
                 observers.report(
                     .warning,
@@ -137,7 +136,7 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
     }
 
     private func reportIgnored(_ count: Int) {
-        observers.reportIgnored(count, of: self, isClosed: hasClosed.withLock { $0 })
+        observers.reportIgnored(count, of: self, isClosed: closing.hasBegun)
     }
 
     // MARK: End
@@ -150,20 +149,16 @@ final class RedisSubscription: Subscription, @unchecked Sendable {
     func flush() async throws { await acknowledger.flush() }
 
     func close() async {
-        let isFirst = hasClosed.withLock { hasClosed in
-            defer { hasClosed = true }
-            return !hasClosed
+        await closing.run {
+            stopFetching()
+            // A read or a claim that is under way may still bring something, which has to go back as well.
+            await reader.waitUntilStopped()
+            await keeper?.stopClaiming()
+            let (held, delayed) = buffer.close()
+            await acknowledger.flush()
+            reader.expectEnd()
+            await keeper?.giveBack(held, delayed, reader: reader.clientID)
+            await reader.close()
         }
-        guard isFirst else { return await isClosed.waitUncancellably() }
-        defer { isClosed.fire() }
-        stopFetching()
-        // A read or a claim that is under way may still bring something, which has to go back as well.
-        await reader.waitUntilStopped()
-        await keeper?.stopClaiming()
-        let (held, delayed) = buffer.close()
-        await acknowledger.flush()
-        reader.expectEnd()
-        await keeper?.giveBack(held, delayed, reader: reader.clientID)
-        await reader.close()
     }
 }

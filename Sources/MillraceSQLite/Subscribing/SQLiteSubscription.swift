@@ -11,8 +11,7 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
     private let lease: Duration
     private let fetcher: Fetcher
     private let settler: Settler
-    private let hasClosed = Lock(false)
-    private let isClosed = Signal()
+    private let closing = Closing()
     private let timers = Lock<[ScheduledTimer?]>([nil, nil, nil])
     private let probe: LagProbe
 
@@ -40,7 +39,7 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
     }
 
     deinit {
-        let wasClosed = hasClosed.withLock { $0 }
+        let wasClosed = closing.hasBegun
         guard !wasClosed else { return }
         for timer in timers.withLock({ $0 }) { timer?.cancel() }
         fetcher.close()
@@ -60,13 +59,13 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
 
     private func every(_ interval: Duration, timer: Int, _ action: @escaping @Sendable (SQLiteSubscription) -> Void) {
         let next = core.clock.schedule(after: interval) { [weak self] in
-            guard let self, !hasClosed.withLock({ $0 }) else { return }
+            guard let self, !closing.hasBegun else { return }
             action(self)
             every(interval, timer: timer, action)
         }
         let isOver = timers.withLock { timers in
             timers[timer] = next
-            return hasClosed.withLock { $0 }
+            return closing.hasBegun
         }
         if isOver { next.cancel() }
     }
@@ -181,7 +180,7 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
     func renew(_ tokens: [DeliveryToken]) { buffer.renew(tokens) }
 
     private func reportIgnored(_ count: Int) {
-        core.observers.reportIgnored(count, of: self, isClosed: hasClosed.withLock { $0 })
+        core.observers.reportIgnored(count, of: self, isClosed: closing.hasBegun)
     }
 
     // MARK: End
@@ -191,23 +190,19 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
     func flush() async throws { try await settler.flush() }
 
     func close() async {
-        let isFirst = hasClosed.withLock { hasClosed in
-            defer { hasClosed = true }
-            return !hasClosed
+        await closing.run {
+            buffer.stop()
+            fetcher.close()
+            core.registry.remove(fetcher)
+            for timer in timers.withLock({ $0 }) { timer?.cancel() }
+            _ = buffer.close()
+            // What can't be written now comes back when the lease has run out.
+            try? await settler.flush()
+            let (membership, isNamed) = (membership, group != nil)
+            let core = core
+            try? await core.perform { store in try Self.leave(membership, isNamed: isNamed, in: store) }
+            core.registry.noteFreed(in: membership.group)
         }
-        guard isFirst else { return await isClosed.waitUncancellably() }
-        defer { isClosed.fire() }
-        buffer.stop()
-        fetcher.close()
-        core.registry.remove(fetcher)
-        for timer in timers.withLock({ $0 }) { timer?.cancel() }
-        _ = buffer.close()
-        // What can't be written now comes back when the lease has run out.
-        try? await settler.flush()
-        let (membership, isNamed) = (membership, group != nil)
-        let core = core
-        try? await core.perform { store in try Self.leave(membership, isNamed: isNamed, in: store) }
-        core.registry.noteFreed(in: membership.group)
     }
 
     private func leaving() -> WriterOperation {

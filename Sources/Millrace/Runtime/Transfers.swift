@@ -1,8 +1,6 @@
-import Millrace
-
 /// Messages of a subscription that are on their way to another topic: to the dead letters, or to be tried again later. Each is done
 /// when it is there, and otherwise comes again.
-final class KafkaTransfers: Sendable {
+package final class Transfers: Sendable {
     private struct State {
         var positions: Set<Position> = []
         var waiting: [Signal] = []
@@ -10,9 +8,11 @@ final class KafkaTransfers: Sendable {
 
     private let state = Lock(State())
 
-    func begin(_ position: Position) { state.withLock { _ = $0.positions.insert(position) } }
+    package init() {}
 
-    func end(_ position: Position) {
+    package func begin(_ position: Position) { state.withLock { _ = $0.positions.insert(position) } }
+
+    package func end(_ position: Position) {
         let signals = state.withLock { state -> [Signal] in
             state.positions.remove(position)
             guard state.positions.isEmpty else { return [] }
@@ -22,13 +22,13 @@ final class KafkaTransfers: Sendable {
         for signal in signals { signal.fire() }
     }
 
-    /// How many of these partitions' messages are under way.
-    func count(of partitions: Set<KafkaPartition>) -> Int {
-        state.withLock { $0.positions.count { partitions.contains(KafkaPartition(of: $0)) } }
+    /// How many of those that match are under way.
+    package func count(where matches: (Position) -> Bool) -> Int {
+        state.withLock { $0.positions.count(where: matches) }
     }
 
     /// Waits until nothing is under way.
-    func finish() async {
+    package func finish() async {
         let done = Signal()
         let mustWait = state.withLock { state in
             if !state.positions.isEmpty { state.waiting.append(done) }
