@@ -4,28 +4,14 @@ import Millrace
 extension ConformanceTest {
     static let groups: [ConformanceTest] = [
         ConformanceTest(
-            "consumerGroups", "Each of two groups gets every message.", requires: .groups
-        ) { run in
-            let topic = run.topic()
-            let sent = run.messages(50)
-            let one = try await run.subscribe(to: topic, group: run.group("one"))
-            let two = try await run.subscribe(to: topic, group: run.group("two"), on: try await run.connect())
-            async let first = one.drain(50)
-            async let second = two.drain(50)
-            try await run.publish(sent, to: topic)
-            try expectSame(try await first, sent, "the first group")
-            try expectSame(try await second, sent, "the second group")
-        },
+            "consumerGroups", "Each of two groups gets every message.", requires: .groups, eachGroupGetsAll),
         ConformanceTest(
-            "membersShare", "Two members of a group share its messages; none comes to both.", requires: .groups
-        ) { run in
-            let (topic, group) = (run.topic(), run.group())
-            let one = try await run.subscribe(to: topic, group: group)
-            let two = try await run.subscribe(to: topic, group: group, on: try await run.connect())
-            let sent = run.messages(400)
-            let received = try await run.share(sent.count, among: [one, two]) { try await run.publish(sent, to: topic) }
-            try expectSame(received, sent)
-        },
+            "membersShare", "Two members of a group share its messages; none comes to both.", requires: .groups, sharedByMembers),
+        ConformanceTest(
+            "liveGroups", "Each of two groups gets what comes while it has members.", requires: .liveGroups, eachGroupGetsAll),
+        ConformanceTest(
+            "liveMembersShare", "Two members of a group share what comes while they are there.", requires: .liveGroups,
+            sharedByMembers),
         ConformanceTest(
             "takeOverAfterClose", "When a member closes, the others get what it had not settled.", requires: .groups
         ) { run in
@@ -149,6 +135,29 @@ extension ConformanceTest {
         var needs = needs
         needs.room = room
         return with(needs)
+    }
+}
+
+extension ConformanceTest {
+    private static func eachGroupGetsAll(_ run: ConformanceRun) async throws {
+        let topic = run.topic()
+        let sent = run.messages(50)
+        let one = try await run.subscribe(to: topic, group: run.group("one"))
+        let two = try await run.subscribe(to: topic, group: run.group("two"), on: try await run.connect())
+        async let first = one.drain(50)
+        async let second = two.drain(50)
+        try await run.publish(sent, to: topic)
+        try expectSame(try await first, sent, "the first group")
+        try expectSame(try await second, sent, "the second group")
+    }
+
+    private static func sharedByMembers(_ run: ConformanceRun) async throws {
+        let (topic, group) = (run.topic(), run.group())
+        let one = try await run.subscribe(to: topic, group: group)
+        let two = try await run.subscribe(to: topic, group: group, on: try await run.connect())
+        let sent = run.messages(400)
+        let received = try await run.share(sent.count, among: [one, two]) { try await run.publish(sent, to: topic) }
+        try expectSame(received, sent)
     }
 }
 
