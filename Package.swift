@@ -118,7 +118,10 @@ let package = Package(
             dependencies: ["Millrace", "MillraceKafka", "MillraceTesting", "CRdKafka"], swiftSettings: strict),
         .testTarget(
             name: "MillraceCQRSTests",
-            dependencies: ["Millrace", "MillraceMemory", "MillraceRedis", "MillraceCQRS", "MillraceTesting", "TestSupport"],
+            dependencies: [
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceCQRS", "MillraceTesting",
+                "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceCompressionTests",

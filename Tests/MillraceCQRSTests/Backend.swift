@@ -2,12 +2,14 @@ import Millrace
 import MillraceCQRS
 import MillraceMemory
 import MillraceRedis
+import MillraceSQLite
 import MillraceTesting
 import TestSupport
 
 /// The transports that requests are tested on.
 enum Backend: CaseIterable {
     case memory
+    case sqlite
     case redis
 
     /// Runs a bus and a router on a broker, with what `register` registers, and removes the topics afterwards.
@@ -16,9 +18,11 @@ enum Backend: CaseIterable {
         register: (CQRS, Router) throws -> Void, body: (CQRS, any Transport) async throws -> Void
     ) async throws {
         let prefix = "cqrs-\(MessageID.next())."
+        let folder = try TemporaryFolder()
         let broker: any Transport
         switch self {
         case .memory: broker = MemoryTransport(observers: Observers([]))
+        case .sqlite: broker = try await SQLiteTransport(path: folder.file("bus.db"), observers: Observers([]))
         case .redis: broker = try await RedisTransport(url: TestRedis.url, observers: Observers([]))
         }
         let cqrs = CQRS(on: broker, topics: .perType(prefix: prefix), options)

@@ -7,7 +7,7 @@ struct PlaceOrder: Command {
     var sku: String
     var customer: String
 
-    var messageKey: String? { customer }
+    var messageKey: String? { "\(id)" }
 }
 
 struct OrderPlaced: DomainEvent {
@@ -15,7 +15,7 @@ struct OrderPlaced: DomainEvent {
     var sku: String
     var customer: String
 
-    var messageKey: String? { customer }
+    var messageKey: String? { "\(id)" }
 }
 
 struct GetQuote: Request {
@@ -91,11 +91,14 @@ struct ExportProgress: Codable, Sendable {
     var percent: Int
 }
 
+func exportOrders(_ year: Int, _ month: Int) async throws {}
+
 func registerExport(_ cqrs: CQRS, on router: Router) throws {
     try router.register(
         cqrs.handler(ExportOrders.self) { command, context in
-            for percent in stride(from: 0, through: 100, by: 10) {
-                try await context.replyNow(ExportProgress(percent: percent))
+            for month in 1...12 {
+                try await exportOrders(command.year, month)
+                try await context.replyNow(ExportProgress(percent: month * 100 / 12))
             }
         })
 }
@@ -130,6 +133,8 @@ func policies(_ broker: MemoryTransport) -> CQRS {
 
 struct OrderShipped: DomainEvent {
     var id: Int
+
+    var messageKey: String? { "\(id)" }
 }
 
 func registerReadModel(_ broker: MemoryTransport, _ router: Router, _ orders: OrderList) throws {
@@ -149,6 +154,12 @@ actor OrderList {
     func add(_ id: Int) { open.insert(id) }
     func ship(_ id: Int) { open.remove(id) }
     func count() { placed += 1 }
+}
+
+func namedInbox(_ broker: MemoryTransport) -> CQRS {
+    var options = CQRSOptions()
+    options.replies = ReplyOptions(inbox: .named("shop.replies.desk-3"), timeout: .seconds(10))
+    return CQRS(on: broker, topics: .perType(prefix: "shop."), options)
 }
 
 func hooked(_ broker: MemoryTransport, tenant: String) -> CQRS {

@@ -49,6 +49,6 @@ extension MessageOutcome {
 
     /// Whether the message asked for another delivery, which is not counted against it.
     fileprivate var comesBack: Bool {
-        if case .failed(let error) = self { error is RetryLater || error is CancellationError } else { false }
+        if case .failed(let error) = self { error.asksForAnotherDelivery || error is CancellationError } else { false }
     }
 }
