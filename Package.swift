@@ -21,6 +21,7 @@ let package = Package(
         .library(name: "MillraceKafka", targets: ["MillraceKafka"]),
         .library(name: "MillraceNATS", targets: ["MillraceNATS"]),
         .library(name: "MillraceAMQP", targets: ["MillraceAMQP"]),
+        .library(name: "MillraceCQRS", targets: ["MillraceCQRS"]),
         .library(name: "MillraceCompression", targets: ["MillraceCompression"]),
         .library(name: "MillraceHTTP", targets: ["MillraceHTTP"]),
         .library(name: "MillraceOTLP", targets: ["MillraceOTLP"]),
@@ -60,6 +61,7 @@ let package = Package(
         .target(name: "MillraceKafka", dependencies: ["Millrace", "CRdKafka"], swiftSettings: strict),
         .target(name: "MillraceNATS", dependencies: ["Millrace", "CNATS"], swiftSettings: strict),
         .target(name: "MillraceAMQP", dependencies: ["Millrace", "CRabbitMQ"], swiftSettings: strict),
+        .target(name: "MillraceCQRS", dependencies: ["Millrace"], swiftSettings: strict),
         .target(name: "MillraceCompression", dependencies: ["Millrace", "CZlib"], swiftSettings: strict),
         .target(name: "MillraceHTTP", dependencies: ["Millrace", "CMicroHTTPD"], swiftSettings: strict),
         .target(name: "MillraceOTLP", dependencies: ["Millrace"], swiftSettings: strict),
@@ -93,6 +95,7 @@ let package = Package(
             name: "DocumentationExamples",
             dependencies: [
                 "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
+                "MillraceCQRS",
                 "MillraceCompression", "MillraceHTTP", "MillraceOTLP", "MillraceTesting", "CSQLite",
             ],
             path: "Sources/Examples/documentation", swiftSettings: strict),
@@ -137,6 +140,13 @@ let package = Package(
             name: "MillraceAMQPTests", dependencies: ["Millrace", "MillraceAMQP", "MillraceTesting", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "MillraceCQRSTests",
+            dependencies: [
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceCQRS", "MillraceTesting",
+                "TestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "MillraceCompressionTests",
             dependencies: ["Millrace", "MillraceMemory", "MillraceCompression", "MillraceTesting"], swiftSettings: strict),
         .testTarget(
@@ -147,7 +157,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "MillraceToolTests",
-            dependencies: ["Millrace", "MillraceMemory", "MillraceRedis", "MillraceTesting", "MillraceTool"],
+            dependencies: ["Millrace", "MillraceMemory", "MillraceRedis", "MillraceTesting", "MillraceTool", "TestSupport"],
             swiftSettings: strict),
         .testTarget(name: "DocumentationTests", swiftSettings: strict),
     ]

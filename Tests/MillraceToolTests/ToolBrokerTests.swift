@@ -2,6 +2,7 @@ import Foundation
 import Millrace
 import MillraceRedis
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import MillraceTool

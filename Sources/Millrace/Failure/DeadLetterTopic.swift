@@ -1,12 +1,17 @@
 /// Where messages go that were given up.
-struct DeadLetterTopic: Sendable {
+package struct DeadLetterTopic: Sendable {
     let topic: String
     let publisher: any Publisher
+
+    package init(topic: String, publisher: any Publisher) {
+        self.topic = topic
+        self.publisher = publisher
+    }
 
     /// Publishes the message with the record of its failure. Throws a ``MillraceError`` of code `publishFailed`, and `error`
     /// itself when the topic is the one that the handler reads: it would meet the message again at once, with a new record in
     /// the place of the first.
-    func send(_ message: Message, _ error: any Error, _ context: HandlerContext) async throws {
+    package func send(_ message: Message, _ error: any Error, _ context: HandlerContext) async throws {
         guard !context.reads(topic, of: publisher) else { throw error }
         do {
             try await publisher.publish(DeadLetter(message, error, context).letter, to: topic)
@@ -21,7 +26,7 @@ struct DeadLetterTopic: Sendable {
     }
 
     /// Throws a ``MillraceError`` of code `invalidTopic`; `subject` says whose topic it is.
-    func validate(for subject: String) throws {
+    package func validate(for subject: String) throws {
         do {
             try Naming.checkTopic(topic)
         } catch let error as MillraceError {

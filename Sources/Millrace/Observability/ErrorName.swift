@@ -1,7 +1,7 @@
 /// What kind of error it was, in few words: for `error.type`, which has to take few different values.
-enum ErrorName {
+package enum ErrorName {
     /// The error's type; of a ``MillraceError`` also the code. Of ``RetryLater`` and ``Reject`` that of their cause.
-    static func of(_ error: any Error) -> String {
+    package static func of(_ error: any Error) -> String {
         switch error {
         case let error as MillraceError: "MillraceError.\(error.code)"
         case let later as RetryLater: later.cause.map { of($0) } ?? "RetryLater"

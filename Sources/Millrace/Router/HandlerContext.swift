@@ -55,6 +55,8 @@ public final class HandlerContext {
     private let transportCanRetryLater: Bool
     private let subscription: any Subscription
     private let subscriber: any Subscriber
+    /// Where the handler's outputs with topics of their own go; nil for a consumer.
+    package let publisher: (any Publisher)?
     private let history: AttemptHistory
     private let excused: ExcusedDeliveries
     /// By what the subscription knows the delivery.
@@ -83,6 +85,7 @@ public final class HandlerContext {
         observers = environment.observers
         subscription = scope.subscription
         subscriber = definition.subscriber
+        publisher = definition.publisher
         history = scope.history
         excused = scope.control.excused
         self.slot = slot

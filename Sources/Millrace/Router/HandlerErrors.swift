@@ -23,7 +23,7 @@ struct HandedBack: Error {
 
 extension Error {
     /// Whether this is no verdict on the message, but says when to bring it back. Middleware lets it pass.
-    var asksForAnotherDelivery: Bool {
+    package var asksForAnotherDelivery: Bool {
         self is RetryLater || self is HandedBack || self is CancellationError && Task.isCancelled
     }
 }

@@ -46,6 +46,18 @@ extension Router {
                 }))
     }
 
+    /// Registers a handler whose outputs all name their topics, as those of typed messages do. An output without a topic would
+    /// be lost. For the rest see ``handle(_:from:on:to:_:_:)``.
+    package func route(
+        _ name: String, from topic: String, on subscriber: any Subscriber, publishingOn publisher: any Publisher,
+        _ options: HandlerOptions, _ body: @escaping @Sendable (Message, HandlerContext) async throws -> Outputs
+    ) throws {
+        try register(
+            HandlerDefinition(
+                name: name, topic: topic, subscriber: subscriber, output: nil, publisher: publisher, options: options,
+                body: .message(body)))
+    }
+
     /// Registers a handler that gets many messages at a time and publishes nothing.
     ///
     /// A batch is complete when it holds `limit` messages, or when its first message has waited for `wait`. What `body` has

@@ -31,6 +31,10 @@ public struct MillraceError: Error, Sendable {
         public static let overflow = Code(description: "overflow")
         /// A payload can't be read as the type that was asked for.
         public static let decodingFailed = Code(description: "decodingFailed")
+        /// A message has a name or a version that its reader does not know.
+        public static let unknownMessage = Code(description: "unknownMessage")
+        /// A request was handled, and not with success.
+        public static let requestFailed = Code(description: "requestFailed")
         /// A handler took longer than its limit.
         public static let timedOut = Code(description: "timedOut")
         /// A call took longer than its caller allows.

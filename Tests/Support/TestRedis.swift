@@ -1,9 +1,10 @@
 import Foundation
+import Millrace
 import Synchronization
 
-/// The Redis server of these tests: that of `MILLRACE_REDIS_URL`, or else one of their own, which ends with this process.
-enum TestRedis {
-    static var url: String { get throws { try started.get() } }
+/// The Redis server of tests that share one: that of `MILLRACE_REDIS_URL`, or else one of their own, which ends with this process.
+package enum TestRedis {
+    package static var url: String { get throws { try started.get() } }
 
     private static let started = Result<String, any Error> {
         if let url = ProcessInfo.processInfo.environment["MILLRACE_REDIS_URL"], !url.isEmpty { return url }
@@ -48,6 +49,6 @@ enum TestRedis {
             lifeline.withLock { $0 = pipe }
             return "redis://127.0.0.1:\(port)"
         }
-        throw Unexpected("redis-server can't be started: \(failure)")
+        throw MillraceError(.connectionFailed, "redis-server can't be started: \(failure)", isRetriable: false)
     }
 }

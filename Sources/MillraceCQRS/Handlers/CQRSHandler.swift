@@ -1,0 +1,55 @@
+public import Millrace
+
+/// A handler for commands or events, ready to be registered: see ``Millrace/Router/register(_:)``.
+public struct CQRSHandler: Sendable {
+    /// Its name in the router.
+    public let name: String
+    /// The types that it handles.
+    public let messages: [MessageDescriptor]
+    /// How it is run.
+    public var options: HandlerOptions
+    let types: [any TypedMessage.Type]
+    let topic: String
+    let cqrs: CQRS
+    /// What only its maker knows to check.
+    let check: @Sendable () throws -> Void
+    let body: @Sendable (Message, HandlerContext) async throws -> Outputs
+
+    init(
+        name: String, types: [any TypedMessage.Type], topic: String, options: HandlerOptions, cqrs: CQRS,
+        check: @escaping @Sendable () throws -> Void,
+        body: @escaping @Sendable (Message, HandlerContext) async throws -> Outputs
+    ) {
+        self.name = name
+        self.types = types
+        self.topic = topic
+        self.options = options
+        self.cqrs = cqrs
+        self.check = check
+        self.body = body
+        messages = types.map { MessageDescriptor($0) }
+    }
+}
+
+extension Router {
+    /// Registers a handler for commands or events; starts it when the router runs already.
+    ///
+    /// Throws a `MillraceError`: `duplicateHandler` when the name is taken, or a command has a handler already in the same
+    /// ``MillraceCQRS/CQRS``; `invalidOption` for an option out of its bounds, a message name that two types have, or a message type
+    /// that is at odds with itself; and what ``consume(_:from:on:_:_:)`` throws.
+    public func register(_ handler: CQRSHandler) throws {
+        try handler.cqrs.validate()
+        try handler.check()
+        for type in handler.types { try handler.cqrs.registry.declare(type) }
+        let command = handler.messages.first { $0.kind == .command }?.name
+        if let command { try handler.cqrs.registry.claim(command, for: handler.name, of: self) }
+        do {
+            try route(
+                handler.name, from: handler.topic, on: handler.cqrs.subscriber, publishingOn: handler.cqrs.publisher,
+                handler.options, handler.body)
+        } catch {
+            if let command { handler.cqrs.registry.release(command) }
+            throw error
+        }
+    }
+}
