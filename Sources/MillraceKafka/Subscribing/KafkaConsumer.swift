@@ -162,34 +162,35 @@ final class KafkaConsumer: @unchecked Sendable {
             let count = rd_kafka_consume_batch_queue(fetched.raw, 0, records, room)
             guard count > 0 else { return }
             let batch = UnsafeBufferPointer(start: records, count: count)
-            deliver(batch.lazy.compactMap { $0 })
+            deliver(batch.compactMap { $0 })
             for record in batch { rd_kafka_message_destroy(record) }
         }
     }
 
-    private func deliver(_ records: some Sequence<UnsafeMutablePointer<rd_kafka_message_t>>) {
-        var entries: [DeliveryBuffer.Entry] = []
-        entries.reserveCapacity(records.underestimatedCount)
-        var (topic, name): (OpaquePointer?, String) = (nil, "")
-        var number: Int32 = 0
+    private func deliver(_ records: [UnsafeMutablePointer<rd_kafka_message_t>]) {
+        var arrived: [(record: UnsafeMutablePointer<rd_kafka_message_t>, partition: KafkaPartition)] = []
+        arrived.reserveCapacity(records.count)
+        var names = KafkaTopicLookup(topics)
         for record in records {
-            // Those of a topic come together.
-            if record.pointee.rkt != topic {
-                topic = record.pointee.rkt
-                name = topic.map { String(cString: rd_kafka_topic_name($0)) } ?? ""
-                number = topics.number(of: name)
+            let topic = names.number(of: record.pointee.rkt)
+            if record.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR {
+                arrived.append((record, KafkaPartition(record.pointee.partition, ofTopic: topic)))
+            } else {
+                note(record.pointee.err, topics.name(of: topic))
             }
-            let (partition, offset) = (KafkaPartition(record.pointee.partition, ofTopic: number), record.pointee.offset)
-            guard record.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
-                note(record.pointee.err, name)
-                continue
-            }
-            guard let attempt = progress.arrive(partition, offset) else { continue }
-            entries.append(
-                DeliveryBuffer.Entry(
-                    message: message(of: record, name), attempt: attempt, position: partition.position(at: offset)))
         }
-        guard !entries.isEmpty else { return }
+        var fresh: [(index: Int, attempt: Int)] = []
+        fresh.reserveCapacity(arrived.count)
+        progress.arrive(arrived.count, partition: { arrived[$0].partition }, offset: { arrived[$0].record.pointee.offset }) {
+            fresh.append(($0, $1))
+        }
+        guard !fresh.isEmpty else { return }
+        let entries = fresh.map { index, attempt in
+            let (record, partition) = arrived[index]
+            return DeliveryBuffer.Entry(
+                message: message(of: record, names.name(of: record.pointee.rkt)), attempt: attempt,
+                position: partition.position(at: record.pointee.offset))
+        }
         link.noteSuccess()
         buffer.arrive(entries)
     }

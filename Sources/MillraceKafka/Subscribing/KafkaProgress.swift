@@ -5,6 +5,25 @@ final class KafkaProgress: Sendable {
     private struct State {
         var partitions: [KafkaPartition: PartitionProgress] = [:]
         var isCommitDue = false
+
+        /// Has `body` look at the progress of the partition of each of so many messages. Those of one partition come together, and
+        /// so it is looked up once for all of them.
+        mutating func visit(
+            _ count: Int, partition: (Int) -> KafkaPartition, _ body: (Int, inout PartitionProgress) -> Void
+        ) {
+            var index = 0
+            while index < count {
+                let current = partition(index)
+                guard let slot = partitions.index(forKey: current) else {
+                    index += 1
+                    continue
+                }
+                repeat {
+                    body(index, &partitions.values[slot])
+                    index += 1
+                } while index < count && partition(index) == current
+            }
+        }
     }
 
     private let state = Lock(State())
@@ -49,14 +68,26 @@ final class KafkaProgress: Sendable {
         state.withLock { $0.partitions[partition]?.arrive(offset) }
     }
 
+    /// Messages have come. Calls `body` with the index of each that is to be handed out, and the number of its attempt. `body` must
+    /// not call this object.
+    func arrive(
+        _ count: Int, partition: (Int) -> KafkaPartition, offset: (Int) -> Int64, _ body: (_ index: Int, _ attempt: Int) -> Void
+    ) {
+        state.withLock { state in
+            state.visit(count, partition: partition) { index, progress in
+                if let attempt = progress.arrive(offset(index)) { body(index, attempt) }
+            }
+        }
+    }
+
     /// Messages are done.
     func finish(_ positions: [Position]) {
         change { state in
             var isDirty = false
-            for position in positions {
-                let partition = KafkaPartition(of: position)
-                let found = state.partitions[partition]?.finish(Int64(truncatingIfNeeded: position.low)) ?? false
-                isDirty = isDirty || found
+            state.visit(positions.count) {
+                KafkaPartition(of: positions[$0])
+            } _: { index, progress in
+                if progress.finish(Int64(truncatingIfNeeded: positions[index].low)) { isDirty = true }
             }
             return isDirty
         }

@@ -1,3 +1,4 @@
+import CRdKafka
 import Millrace
 
 /// The topics that a subscription has met, by number. What is read of them is known by numbers, which compare faster than names.
@@ -31,4 +32,31 @@ final class KafkaTopicTable: Sendable {
     }
 
     func name(of partition: KafkaPartition) -> String { name(of: partition.topic) }
+}
+
+/// The names and numbers of topics by librdkafka's handles of them. Records of a topic come together.
+struct KafkaTopicLookup {
+    private let table: KafkaTopicTable
+    private var handle: OpaquePointer?
+    private var name = ""
+    private var number: Int32 = 0
+
+    init(_ table: KafkaTopicTable) { self.table = table }
+
+    mutating func number(of handle: OpaquePointer?) -> Int32 {
+        look(handle)
+        return number
+    }
+
+    mutating func name(of handle: OpaquePointer?) -> String {
+        look(handle)
+        return name
+    }
+
+    private mutating func look(_ handle: OpaquePointer?) {
+        guard handle != self.handle else { return }
+        self.handle = handle
+        name = handle.map { String(cString: rd_kafka_topic_name($0)) } ?? ""
+        number = table.number(of: name)
+    }
 }
