@@ -251,16 +251,16 @@ import Testing
         } body: { cqrs, broker in
             _ = try await cqrs.request(Ask(number: 1))
             let inbox = topic.elements[0]
-            let before = try await broker.subscribe(to: inbox, .init(group: "look"))
-            var batch = DeliveryBatch()
-            #expect(try await before.pull(into: &batch, upTo: 10))
-            #expect(batch.count == 1)
-            await before.close()
+            func first() async throws -> String? {
+                let probe = try await TopicProbe(of: inbox, on: broker, group: "look-\(MessageID.next())")
+                let message = try await probe.next()
+                await probe.close()
+                return message.payload.text
+            }
+            #expect(try await first() == #"{"number":1}"#)
             await cqrs.close()
-            let after = try await broker.subscribe(to: inbox, .init(group: "look"))
-            batch.removeAll()
-            #expect(try await after.pull(into: &batch, upTo: 10, until: SystemClock.shared.now) == false)
-            await after.close()
+            try await broker.publish(Message(text: "mark"), to: inbox)
+            #expect(try await first() == "mark")
             try await (broker as? any TransportAdministration)?.remove(topic: inbox)
         }
     }
@@ -289,6 +289,34 @@ import Testing
             #expect(seen.elements == [true, false, true])
             #expect(shop.cqrs.statistics.expiredReplies == 1)
         }
+    }
+
+    /// The end is let in, whatever its number.
+    @Test func anErrorMayFollowAnswers() async throws {
+        let shop = try Shop()
+        try shop.router.register(
+            shop.cqrs.handler(Ask.self) { request, context in
+                for number in 1...2 { try await context.replyNow(Answer(number: number)) }
+                throw Unknown(number: 3)
+            })
+        try await withRunning(shop.router) {
+            let replies = try await shop.cqrs.replies(to: Ask(number: 1), as: Answer.self)
+            var numbers: [Int] = []
+            await #expect(throws: Unknown(number: 3)) { for try await answer in replies { numbers.append(answer.number) } }
+            #expect(numbers == [1, 2])
+        }
+    }
+
+    @Test func theInboxEndsWithItsBus() async throws {
+        let broker = MemoryTransport(observers: Observers([]))
+        let subscriber = CuttingInbox(base: broker)
+        do {
+            let cqrs = CQRS(publishingOn: broker, subscribingOn: subscriber, topics: .perType(), .quiet)
+            _ = try await cqrs.replies(to: Audit(text: ""), as: Answer.self)
+        }
+        // Ends, without anybody having closed it.
+        var batch = DeliveryBatch()
+        while try await subscriber.subscriptions.elements[0].pull(into: &batch, upTo: 1) {}
     }
 
     @Test func aRequestFromAHandlerIsPartOfItsTransaction() async throws {

@@ -33,6 +33,9 @@ final class ReplyInbox: Sendable {
         }
     }
 
+    /// Nobody can wait for an answer any more. The topic stays: only ``close()`` can wait for its removal.
+    deinit { state.withLock { $0.reader }?.stop() }
+
     var pendingCount: Int { state.withLock { $0.pending.count } }
 
     /// A request to wait for, when the inbox is open. Throws what subscribing to its topic throws.

@@ -40,13 +40,18 @@ final class ReplyReader: Sendable {
         if let failure = state.withLock({ $0.failure }) { throw failure }
     }
 
-    func close() async {
+    /// Ends the reading without waiting for its end.
+    func stop() {
         stopping.fire()
         let (task, subscription) = state.withLock { ($0.task, $0.subscription) }
         subscription?.stopFetching()
         // Still waiting for a broker.
         if subscription == nil { task?.cancel() }
-        await task?.value
+    }
+
+    func close() async {
+        stop()
+        await state.withLock { $0.task }?.value
     }
 
     private func run() async {
