@@ -315,8 +315,11 @@ import Testing
             _ = try await cqrs.replies(to: Audit(text: ""), as: Answer.self)
         }
         // Ends, without anybody having closed it.
-        var batch = DeliveryBatch()
-        while try await subscriber.subscriptions.elements[0].pull(into: &batch, upTo: 1) {}
+        let subscription = subscriber.subscriptions.elements[0]
+        try await withTimeLimit(.seconds(30), "the end of the inbox") {
+            var batch = DeliveryBatch()
+            while try await subscription.pull(into: &batch, upTo: 1) {}
+        }
     }
 
     @Test func aRequestFromAHandlerIsPartOfItsTransaction() async throws {
