@@ -307,6 +307,28 @@ import Testing
         }
     }
 
+    @Test func anInboxThatDoesNotOpenIsNotWaitedForForever() async throws {
+        struct Stuck: Subscriber {
+            var capabilities: Capabilities { [] }
+            func subscribe(to topic: String, _ options: SubscriptionOptions) async throws -> any Subscription {
+                try await Signal().wait()
+                throw CancellationError()
+            }
+        }
+        let clock = ManualClock()
+        var options = CQRSOptions.quiet
+        options.clock = clock
+        let broker = MemoryTransport(observers: Observers([]))
+        let cqrs = CQRS(publishingOn: broker, subscribingOn: Stuck(), topics: .perType(), options)
+        let waiting = Task { try await cqrs.request(Ask(number: 1)) }
+        try await clock.waitForTimers(1)
+        clock.advance(by: .seconds(5))
+        let error = await #expect(throws: MillraceError.self) { _ = try await waiting.value }
+        #expect(error?.code == .deadlineExceeded)
+        #expect(error?.message.contains("was not open within 5.0 seconds") == true)
+        await cqrs.close()
+    }
+
     @Test func theInboxEndsWithItsBus() async throws {
         let broker = MemoryTransport(observers: Observers([]))
         let subscriber = CuttingInbox(base: broker)

@@ -29,6 +29,9 @@ final class ReplyReader: Sendable {
     /// Whether it could not be opened.
     var hasFailed: Bool { state.withLock { $0.failure != nil } }
 
+    /// Whether it is open, or has been and is opened again.
+    var isOpen: Bool { opened.hasFired && !hasFailed }
+
     /// Waits until it is open, and begins to open it if nobody has. Throws why it could not be.
     func open() async throws {
         state.withLock { state in
