@@ -73,8 +73,8 @@ final class ReplyReader: Sendable {
                 throw end ?? MillraceError(.closed, "topic '\(topic)': the subscription ended", isRetriable: true)
             } catch {
                 if stopping.hasFired { break }
-                guard opened.hasFired else {
-                    // Whoever asks next tries again.
+                guard opened.hasFired, (error as? MillraceError)?.isRetriable ?? true else {
+                    // Not open, or lost for good, as when the transport is closed. Whoever asks next tries again.
                     state.withLock { $0.failure = error }
                     break
                 }
