@@ -70,7 +70,9 @@ let package = Package(
             path: "Sources/Examples/configured", exclude: ["service.json"], swiftSettings: strict),
         .executableTarget(
             name: "MillraceTool",
-            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka"],
+            dependencies: [
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceCQRS",
+            ],
             swiftSettings: strict),
 
         // Commands of SwiftPM.
