@@ -7,7 +7,7 @@ public struct CQRSHandler: Sendable {
     /// The types that it handles.
     public let messages: [MessageDescriptor]
     /// How it is run.
-    public var options: HandlerOptions
+    public let options: HandlerOptions
     let types: [any TypedMessage.Type]
     let topic: String
     let cqrs: CQRS
