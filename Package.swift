@@ -82,6 +82,7 @@ let package = Package(
             name: "MillraceTool",
             dependencies: [
                 "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
+                "MillraceCQRS",
             ],
             swiftSettings: strict),
 

@@ -218,7 +218,8 @@ import Testing
         try await withRunning(shop.router) {
             let replies = try await shop.cqrs.replies(to: Audit(text: ""), as: Answer.self)
             // The inbox is in order: that of this request comes behind all of those.
-            while shop.cqrs.statistics.lateReplies < 1 { _ = try await shop.cqrs.request(Ask(number: 0)) }
+            for _ in 0..<1_000 where shop.cqrs.statistics.lateReplies < 1 { _ = try await shop.cqrs.request(Ask(number: 0)) }
+            #expect(shop.cqrs.statistics.lateReplies >= 1)
             var numbers: [Int] = []
             let error = await #expect(throws: MillraceError.self) {
                 for try await answer in replies { numbers.append(answer.number) }
@@ -251,16 +252,16 @@ import Testing
         } body: { cqrs, broker in
             _ = try await cqrs.request(Ask(number: 1))
             let inbox = topic.elements[0]
-            let before = try await broker.subscribe(to: inbox, .init(group: "look"))
-            var batch = DeliveryBatch()
-            #expect(try await before.pull(into: &batch, upTo: 10))
-            #expect(batch.count == 1)
-            await before.close()
+            func first() async throws -> String? {
+                let probe = try await TopicProbe(of: inbox, on: broker, group: "look-\(MessageID.next())")
+                let message = try await probe.next()
+                await probe.close()
+                return message.payload.text
+            }
+            #expect(try await first() == #"{"number":1}"#)
             await cqrs.close()
-            let after = try await broker.subscribe(to: inbox, .init(group: "look"))
-            batch.removeAll()
-            #expect(try await after.pull(into: &batch, upTo: 10, until: SystemClock.shared.now) == false)
-            await after.close()
+            try await broker.publish(Message(text: "mark"), to: inbox)
+            #expect(try await first() == "mark")
             try await (broker as? any TransportAdministration)?.remove(topic: inbox)
         }
     }
@@ -288,6 +289,59 @@ import Testing
             #expect(try await inbox.next().metadata[MetadataKey.requestID] == "\(now - 1_000)")
             #expect(seen.elements == [true, false, true])
             #expect(shop.cqrs.statistics.expiredReplies == 1)
+        }
+    }
+
+    /// The end is let in, whatever its number.
+    @Test func anErrorMayFollowAnswers() async throws {
+        let shop = try Shop()
+        try shop.router.register(
+            shop.cqrs.handler(Ask.self) { request, context in
+                for number in 1...2 { try await context.replyNow(Answer(number: number)) }
+                throw Unknown(number: 3)
+            })
+        try await withRunning(shop.router) {
+            let replies = try await shop.cqrs.replies(to: Ask(number: 1), as: Answer.self)
+            var numbers: [Int] = []
+            await #expect(throws: Unknown(number: 3)) { for try await answer in replies { numbers.append(answer.number) } }
+            #expect(numbers == [1, 2])
+        }
+    }
+
+    @Test func anInboxThatDoesNotOpenIsNotWaitedForForever() async throws {
+        struct Stuck: Subscriber {
+            var capabilities: Capabilities { [] }
+            func subscribe(to topic: String, _ options: SubscriptionOptions) async throws -> any Subscription {
+                try await Signal().wait()
+                throw CancellationError()
+            }
+        }
+        let clock = ManualClock()
+        var options = CQRSOptions.quiet
+        options.clock = clock
+        let broker = MemoryTransport(observers: Observers([]))
+        let cqrs = CQRS(publishingOn: broker, subscribingOn: Stuck(), topics: .perType(), options)
+        let waiting = Task { try await cqrs.request(Ask(number: 1)) }
+        try await clock.waitForTimers(1)
+        clock.advance(by: .seconds(5))
+        let error = await #expect(throws: MillraceError.self) { _ = try await waiting.value }
+        #expect(error?.code == .deadlineExceeded)
+        #expect(error?.message.contains("was not open within 5.0 seconds") == true)
+        await cqrs.close()
+    }
+
+    @Test func theInboxEndsWithItsBus() async throws {
+        let broker = MemoryTransport(observers: Observers([]))
+        let subscriber = CuttingInbox(base: broker)
+        do {
+            let cqrs = CQRS(publishingOn: broker, subscribingOn: subscriber, topics: .perType(), .quiet)
+            _ = try await cqrs.replies(to: Audit(text: ""), as: Answer.self)
+        }
+        // Ends, without anybody having closed it.
+        let subscription = subscriber.subscriptions.elements[0]
+        try await withTimeLimit(.seconds(30), "the end of the inbox") {
+            var batch = DeliveryBatch()
+            while try await subscription.pull(into: &batch, upTo: 1) {}
         }
     }
 

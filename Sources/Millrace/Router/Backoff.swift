@@ -39,7 +39,7 @@ public struct Backoff: Sendable, Hashable {
         return hasJitter ? random.duration(upTo: nominal) : nominal
     }
 
-    func validate(for subject: String) throws {
+    package func validate(for subject: String) throws {
         guard first >= .zero else {
             throw MillraceError.invalidOption("backoff.first", first, bound: "at least 0", of: subject)
         }

@@ -11,6 +11,7 @@ extension CQRS {
     ///   - name: The handler's name in the router. Defaults to the command's.
     ///   - options: Concurrency, order, middleware and the like.
     ///   - body: Handles a command. What it publishes, sends and replies through its context leaves when it has returned.
+    @_disfavoredOverload  // A request's handler returns its answer, also one that does nothing but throw.
     public func handler<C: Command>(
         _ type: C.Type, named name: String? = nil, options: HandlerOptions = .init(),
         _ body: @escaping @Sendable (C, CQRSContext) async throws -> Void

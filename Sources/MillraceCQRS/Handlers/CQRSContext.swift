@@ -63,9 +63,12 @@ public final class CQRSContext {
         for command in commands { try await add(command, nil, metadata) }
     }
 
-    /// Publishes a message without a type when the handler has returned.
+    /// Publishes a message without a type when the handler has returned, with the ids that ``publish(_:key:metadata:)`` gives. Throws
+    /// `invalidState` when it has returned already.
     public func publish(_ message: Message, to topic: String) throws {
         try checkOpen()
+        var message = message
+        stamp(&message.metadata)
         outputs.append(message, to: topic)
     }
 
@@ -91,7 +94,7 @@ public final class CQRSContext {
         guard replies.isEmpty else {
             throw MillraceError(.invalidState, "replyNow would overtake answers by reply", isRetriable: false)
         }
-        guard let address, let reply = try makeReply(value) else { return }
+        guard let address, let reply = try makeReply(value), !cqrs.responder.isExpired(address) else { return }
         try await publisher.publish(reply, to: address.topic)
     }
 

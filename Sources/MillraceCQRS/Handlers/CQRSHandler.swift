@@ -1,13 +1,13 @@
 public import Millrace
 
-/// A handler for commands or events, ready to be registered: see ``Millrace/Router/register(_:)``.
+/// A handler for commands or events, ready to be registered: see `Router.register`.
 public struct CQRSHandler: Sendable {
     /// Its name in the router.
     public let name: String
     /// The types that it handles.
     public let messages: [MessageDescriptor]
     /// How it is run.
-    public var options: HandlerOptions
+    public let options: HandlerOptions
     let types: [any TypedMessage.Type]
     let topic: String
     let cqrs: CQRS
@@ -35,8 +35,8 @@ extension Router {
     /// Registers a handler for commands or events; starts it when the router runs already.
     ///
     /// Throws a `MillraceError`: `duplicateHandler` when the name is taken, or a command has a handler already in the same
-    /// ``MillraceCQRS/CQRS``; `invalidOption` for an option out of its bounds, a message name that two types have, or a message type
-    /// that is at odds with itself; and what ``consume(_:from:on:_:_:)`` throws.
+    /// ``CQRS``; `invalidOption` for an option out of its bounds, a message name that two types have, or a message type
+    /// that is at odds with itself; and what `Router.consume` throws.
     public func register(_ handler: CQRSHandler) throws {
         try handler.cqrs.validate()
         try handler.check()

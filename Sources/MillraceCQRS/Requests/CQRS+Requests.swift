@@ -58,9 +58,16 @@ extension CQRS {
         let timeout = timeout ?? options.replies.timeout
         guard timeout > .zero else { throw MillraceError.invalidOption("timeout", timeout, bound: "more than 0") }
         let clock = options.clock
-        let begin = clock.now
-        let request = try await inbox.begin()
-        let timer = clock.schedule(at: begin.advanced(by: timeout)) { [inbox] in
+        let deadline = clock.now.advanced(by: timeout)
+        let request: PendingRequest
+        do {
+            request = try await inbox.begin(within: timeout)
+        } catch is DeadlinePassed {
+            throw MillraceError(
+                .deadlineExceeded, "'\(C.messageName)': the reply inbox '\(inbox.topic)' was not open within \(timeout)",
+                isRetriable: true)
+        }
+        let timer = clock.schedule(at: deadline) { [inbox] in
             inbox.forget(request)
             request.end(
                 .failure(
@@ -72,10 +79,11 @@ extension CQRS {
             var metadata = metadata
             metadata[MetadataKey.replyTopic] = inbox.topic
             metadata[MetadataKey.requestID] = request.id
-            let (limit, overflow) = clock.unixMilliseconds.addingReportingOverflow(timeout.wholeMilliseconds)
+            let left = max(.milliseconds(1), clock.now.duration(to: deadline))
+            let (limit, overflow) = clock.unixMilliseconds.addingReportingOverflow(left.wholeMilliseconds)
             if !overflow { metadata[MetadataKey.replyUntil] = "\(limit)" }
             let (message, topic) = try await writer.message(for: command, key: key, metadata: metadata)
-            try await publisher.publish([message], to: topic, timeout: timeout, clock: clock)
+            try await publisher.publish([message], to: topic, timeout: left, clock: clock)
             return (request, timer, message)
         } catch {
             timer.cancel()

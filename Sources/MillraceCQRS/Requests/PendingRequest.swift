@@ -25,10 +25,13 @@ final class PendingRequest: Sendable {
     /// Takes an answer in.
     func deliver(_ reply: Message, _ kind: ReplyKind) -> Taking {
         let (taking, waiter) = state.withLock { state -> (Taking, CheckedContinuation<Void, Never>?) in
-            guard state.end == nil, state.numbers.insert(reply.metadata[MetadataKey.replyIndex] ?? "0").inserted else {
-                return (.repeated, nil)
-            }
-            if state.replies.count >= limit {
+            guard state.end == nil else { return (.repeated, nil) }
+            let isNew = state.numbers.insert(reply.metadata[MetadataKey.replyIndex] ?? "0").inserted
+            // The end counts whatever its number is: a handler that is run again may come to another one.
+            guard isNew || kind.isLast else { return (.repeated, nil) }
+            if kind == .last, !isNew {
+                state.end = .success(())
+            } else if state.replies.count >= limit {
                 state.end = .failure(
                     MillraceError(
                         .overflow, "request \(id): \(limit) answers wait to be taken up, and another one has come",

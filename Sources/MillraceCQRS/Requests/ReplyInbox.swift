@@ -33,10 +33,14 @@ final class ReplyInbox: Sendable {
         }
     }
 
+    /// Nobody can wait for an answer any more. The topic stays: only ``close()`` can wait for its removal.
+    deinit { state.withLock { $0.reader }?.stop() }
+
     var pendingCount: Int { state.withLock { $0.pending.count } }
 
-    /// A request to wait for, when the inbox is open. Throws what subscribing to its topic throws.
-    func begin() async throws -> PendingRequest {
+    /// A request to wait for, when the inbox is open. Throws what subscribing to its topic throws, and `DeadlinePassed` when that
+    /// takes longer than `timeout`.
+    func begin(within timeout: Duration) async throws -> PendingRequest {
         let reader = try state.withLock { state in
             guard !state.isClosed else { throw closed() }
             if let reader = state.reader, !reader.hasFailed { return reader }
@@ -44,7 +48,7 @@ final class ReplyInbox: Sendable {
             state.reader = reader
             return reader
         }
-        try await reader.open()
+        if !reader.isOpen { try await withDeadline(timeout, clock: options.clock) { try await reader.open() } }
         return try state.withLock { state in
             guard !state.isClosed else { throw closed() }
             state.count += 1

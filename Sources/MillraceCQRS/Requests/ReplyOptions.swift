@@ -44,6 +44,7 @@ public struct ReplyOptions: Sendable {
         guard maximumBuffered >= 1 else {
             throw MillraceError.invalidOption("maximumBuffered", maximumBuffered, bound: "at least 1", of: subject)
         }
+        try restart.validate(for: "\(subject): restart")
         guard grace >= .zero else { throw MillraceError.invalidOption("grace", grace, bound: "at least 0", of: subject) }
     }
 }

@@ -29,6 +29,9 @@ final class ReplyReader: Sendable {
     /// Whether it could not be opened.
     var hasFailed: Bool { state.withLock { $0.failure != nil } }
 
+    /// Whether it is open, or has been and is opened again.
+    var isOpen: Bool { opened.hasFired && !hasFailed }
+
     /// Waits until it is open, and begins to open it if nobody has. Throws why it could not be.
     func open() async throws {
         state.withLock { state in
@@ -40,13 +43,18 @@ final class ReplyReader: Sendable {
         if let failure = state.withLock({ $0.failure }) { throw failure }
     }
 
-    func close() async {
+    /// Ends the reading without waiting for its end.
+    func stop() {
         stopping.fire()
         let (task, subscription) = state.withLock { ($0.task, $0.subscription) }
         subscription?.stopFetching()
         // Still waiting for a broker.
         if subscription == nil { task?.cancel() }
-        await task?.value
+    }
+
+    func close() async {
+        stop()
+        await state.withLock { $0.task }?.value
     }
 
     private func run() async {
@@ -65,8 +73,8 @@ final class ReplyReader: Sendable {
                 throw end ?? MillraceError(.closed, "topic '\(topic)': the subscription ended", isRetriable: true)
             } catch {
                 if stopping.hasFired { break }
-                guard opened.hasFired else {
-                    // Whoever asks next tries again.
+                guard opened.hasFired, (error as? MillraceError)?.isRetriable ?? true else {
+                    // Not open, or lost for good, as when the transport is closed. Whoever asks next tries again.
                     state.withLock { $0.failure = error }
                     break
                 }

@@ -34,7 +34,7 @@ struct BenchScenario: Sendable {
             BenchScenario(
                 name: "both-batch", summary: "a group reads while all tasks publish in batches", isDefault: false
             ) { try await both($0, inCallsOf: $0.load.batch) },
-        ] + routers + [
+        ] + routers + typed + [
             BenchScenario(
                 name: "latency", summary: "from publish to receipt, one by one at a rate", load: \.paced, run: latency)
         ]
