@@ -18,6 +18,7 @@ public final class KafkaTransport: Transport {
     private let subscriptions = OpenSubscriptions<KafkaSubscription>()
     let catalog: KafkaCatalog
     private let transactionalIDs: TransactionalIDs
+    var openSubscriptions: [KafkaSubscription] { subscriptions.all }
 
     /// Connects to a cluster.
     ///

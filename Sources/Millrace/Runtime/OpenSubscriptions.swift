@@ -30,6 +30,9 @@ package final class OpenSubscriptions<Member: Subscription>: Sendable {
         if isClosed { try checkOpen() }
     }
 
+    /// Those that are open.
+    package var all: [Member] { state.withLock { $0.entries.compactMap(\.subscription) } }
+
     /// How many match.
     package func count(where matches: (Member) -> Bool) -> Int {
         state.withLock { state in state.entries.count { $0.subscription.map(matches) ?? false } }

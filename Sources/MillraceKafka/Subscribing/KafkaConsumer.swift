@@ -219,17 +219,20 @@ final class KafkaConsumer: @unchecked Sendable {
 
     /// How many messages lie behind the last one that was read, as of the last answer of the brokers; nil when none has said.
     var unread: Int? {
-        var total: Int?
-        for (partition, offset) in progress.next {
-            var (low, high): (Int64, Int64) = (0, 0)
-            guard
-                rd_kafka_get_watermark_offsets(
-                    handle.raw, topics.name(of: partition), partition.number, &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR,
-                high >= 0
-            else { continue }
-            total = (total ?? 0) + Int(max(0, high - offset))
-        }
-        return total
+        let counts = progress.next.compactMap { partition, offset in count(of: partition, from: offset) }
+        return counts.isEmpty ? nil : counts.reduce(0, +)
+    }
+
+    /// How many messages of each partition are not done, from the first of them on, as of the last answer of the brokers.
+    var undone: [(partition: KafkaPartition, count: Int)] {
+        progress.low.compactMap { partition, offset in count(of: partition, from: offset).map { (partition, $0) } }
+    }
+
+    private func count(of partition: KafkaPartition, from offset: Int64) -> Int? {
+        var (low, high): (Int64, Int64) = (0, 0)
+        let topic = topics.name(of: partition)
+        let code = rd_kafka_get_watermark_offsets(handle.raw, topic, partition.number, &low, &high)
+        return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? Int(max(0, high - offset)) : nil
     }
 
     // MARK: Settlements

@@ -61,6 +61,11 @@ final class KafkaProgress: Sendable {
         state.withLock { $0.partitions.compactMap { partition, progress in progress.next.map { (partition, $0) } } }
     }
 
+    /// The lowest offset of each partition that is not done.
+    var low: [(partition: KafkaPartition, offset: Int64)] {
+        state.withLock { $0.partitions.compactMap { partition, progress in progress.low.map { (partition, $0) } } }
+    }
+
     // MARK: Messages
 
     /// A message has come. Returns the number of its attempt; nil when it is done or nobody's business any more.

@@ -89,6 +89,11 @@ final class KafkaSubscription: TransactionalSubscription {
     /// What lies behind the last message read in each partition that is this member's, and what waits here.
     var lag: Int? { consumer.unread.map { $0 + buffer.waitingCount } }
 
+    /// How many messages of each partition are not done.
+    var partitionLags: [(topic: String, partition: Int32, lag: Int)] {
+        consumer.undone.map { (topics.name(of: $0.partition), $0.partition.number, $0.count) }
+    }
+
     // MARK: Settle
 
     func acknowledge(_ tokens: [DeliveryToken]) {
