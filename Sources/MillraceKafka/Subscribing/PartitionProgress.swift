@@ -71,12 +71,6 @@ struct PartitionProgress: Sendable {
     /// Whether there is something to commit.
     var isDirty: Bool { changes != committed }
 
-    /// Whether a message is done.
-    func isDone(_ offset: Int64) -> Bool {
-        if let low, offset < low { return true }
-        return index(of: offset).map { items[$0].isDone } ?? restored.isDone(offset)
-    }
-
     /// Whether a message has come and is not done.
     func isOpen(_ offset: Int64) -> Bool { index(of: offset).map { !items[$0].isDone } ?? false }
 

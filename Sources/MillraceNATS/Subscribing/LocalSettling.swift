@@ -4,11 +4,6 @@ import Millrace
 ///
 /// Retries, attempts and leases are kept here, and end with the subscription.
 final class LocalSettling: Sendable {
-    private struct State {
-        var burials = 0
-        var buried: [Signal] = []
-    }
-
     let buffer: DeliveryBuffer
     private let topic: String
     private let group: String?
@@ -18,7 +13,7 @@ final class LocalSettling: Sendable {
     private let clock: any SchedulingClock
     private let observers: AttachableObservers
     private let lease: Duration
-    private let state = Lock(State())
+    private let transfers = Transfers()
 
     init(
         _ buffer: DeliveryBuffer, topic: String, group: String?, lease: Duration, _ publisher: NATSPublisher,
@@ -58,7 +53,7 @@ final class LocalSettling: Sendable {
         case .release: return buffer.release(token)
         case .retry(let delay): return buffer.retry(token, after: delay) { _ in }
         case .reject(let reason):
-            guard let entry = buffer.remove(token, { _ in state.withLock { $0.burials += 1 } }) else { return false }
+            guard let entry = buffer.remove(token, { transfers.begin($0.position) }) else { return false }
             bury(entry, reason)
             return true
         }
@@ -67,7 +62,7 @@ final class LocalSettling: Sendable {
     private func bury(_ entry: DeliveryBuffer.Entry, _ reason: String) {
         guard let target = options.deadLetterTopic(of: entry.message, topic) else {
             observers.report(.warning, .messagesDropped(topic: topic, count: 1, reason: reason))
-            return burialEnded()
+            return transfers.end(entry.position)
         }
         let letter = DeadLetter(
             rejected: entry.message, reason: reason, topic: entry.message.metadata[MetadataKey.topic] ?? topic, group: group,
@@ -78,7 +73,7 @@ final class LocalSettling: Sendable {
                 observers.report(.error, .disconnected(transport: "nats", error: error))
                 buffer.restore(entry)
             }
-            burialEnded()
+            transfers.end(entry.position)
         }
         guard let streams else { return publisher.send(letter, to: target, isBuried) }
         streams.find(target) { [publisher] result in
@@ -89,23 +84,6 @@ final class LocalSettling: Sendable {
         }
     }
 
-    private func burialEnded() {
-        let signals = state.withLock { state -> [Signal] in
-            state.burials -= 1
-            guard state.burials == 0 else { return [] }
-            defer { state.buried = [] }
-            return state.buried
-        }
-        for signal in signals { signal.fire() }
-    }
-
     /// Waits for dead letters that are on their way.
-    func flush() async {
-        let done = Signal()
-        let mustWait = state.withLock { state in
-            if state.burials > 0 { state.buried.append(done) }
-            return state.burials > 0
-        }
-        if mustWait { await done.waitUncancellably() }
-    }
+    func flush() async { await transfers.finish() }
 }
