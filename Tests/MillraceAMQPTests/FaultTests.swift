@@ -21,21 +21,41 @@ extension AMQPTests {
 
         /// How often each number has come.
         private final class Seen: Sendable {
-            private let counts = Lock<[Int: Int]>([:])
+            private struct State {
+                var counts: [Int: Int] = [:]
+                /// What is waited for, and who is told when all of it has come.
+                var missing: Set<Int> = []
+                var arrived = Signal()
+            }
+
+            private let state = Lock(State())
 
             func note(_ batch: DeliveryBatch) {
-                counts.withLock { counts in
+                let arrived = state.withLock { state -> Signal? in
                     for record in batch.records {
-                        counts[record.message.payload.text.flatMap { Int($0) } ?? -1, default: 0] += 1
+                        let number = record.message.payload.text.flatMap { Int($0) } ?? -1
+                        state.counts[number, default: 0] += 1
+                        state.missing.remove(number)
                     }
+                    return state.missing.isEmpty ? state.arrived : nil
                 }
+                arrived?.fire()
             }
 
-            func contains(_ numbers: some Sequence<Int>) -> Bool {
-                counts.withLock { counts in numbers.allSatisfy { counts[$0] != nil } }
+            func contains(_ number: Int) -> Bool { state.withLock { $0.counts[number] != nil } }
+
+            /// Waits until all of these have come.
+            func wait(for numbers: Set<Int>, _ what: String) async throws {
+                let arrived = state.withLock { state in
+                    state.missing = numbers.filter { state.counts[$0] == nil }
+                    state.arrived = Signal()
+                    if state.missing.isEmpty { state.arrived.fire() }
+                    return state.arrived
+                }
+                try await withTimeLimit(AMQPTests.patience, what) { try await arrived.wait() }
             }
 
-            var repeated: Int { counts.withLock { counts in counts.values.count { $0 > 1 } } }
+            var repeated: Int { state.withLock { $0.counts.values.count { $0 > 1 } } }
         }
 
         /// What became of published messages: which were accepted, and which nobody knows of.
@@ -83,21 +103,13 @@ extension AMQPTests {
             }
         }
 
-        private func wait(for what: String, _ condition: @escaping @Sendable () -> Bool) async throws {
-            try await withTimeLimit(AMQPTests.patience, what) {
-                while !condition() { try await SystemClock.shared.sleep(for: .milliseconds(20)) }
-            }
-        }
-
         /// Checks that everything accepted has come, that everything is accounted for, and that nothing comes after it was done.
         private func check(
             _ published: Published, count: Int, _ seen: Seen, _ reading: Task<Void, any Error>,
             _ transports: AMQPTransport...
         ) async throws {
             #expect(published.accepted.count + published.failed.count == count, "messages unaccounted for")
-            try await wait(for: "everything that was accepted") {
-                seen.contains(published.accepted)
-            }
+            try await seen.wait(for: published.accepted, "everything that was accepted")
             for transport in transports { await transport.close() }
             _ = await reading.result
         }
@@ -156,7 +168,7 @@ extension AMQPTests {
             try await server.control("set_vm_memory_high_watermark", "0.4")
             try await withTimeLimit(AMQPTests.patience, "the publisher that waits") { try await waiting.value }
             try await transport.publish(Message(text: "10"), to: topic)
-            try await wait(for: "what was accepted") { seen.contains([0, 9, 10]) }
+            try await seen.wait(for: [0, 9, 10], "what was accepted")
             await waitingTransport.close()
             await transport.close()
             _ = await reading.result
@@ -204,12 +216,12 @@ extension AMQPTests {
             let seen = Seen()
             let reading = read(subscription, into: seen)
             try await transport.publish(Message(text: "1"), to: topic)
-            try await wait(for: "the first") { seen.contains([1]) }
+            try await seen.wait(for: [1], "the first")
             try await server.control("delete_queue", "\(topic)_\(group)")
             // Until it is there again, nobody gets what is published.
             let topic = topic
             try await withTimeLimit(AMQPTests.patience, "another queue") {
-                while !seen.contains([2]) {
+                while !seen.contains(2) {
                     try await transport.publish(Message(text: "2"), to: topic)
                     try await SystemClock.shared.sleep(for: .milliseconds(20))
                 }

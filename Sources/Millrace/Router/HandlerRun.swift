@@ -131,12 +131,7 @@ final class HandlerRun: Sendable {
             state.error = error
         }
         observers.report(.warning, .handlerRestarting(handler: name, after: delay, error: error))
-        let over = Signal()
-        let timer = environment.clock.schedule(after: delay) { over.fire() }
-        let watch = stopping.whenFired { over.fire() }
-        await over.waitUncancellably()
-        stopping.forget(watch)
-        timer.cancel()
+        await stopping.waitUncancellably(upTo: delay, clock: environment.clock)
     }
 
     // MARK: Pause

@@ -98,4 +98,14 @@ package final class Signal: Sendable {
             whenFired { done.resume() }
         }
     }
+
+    /// Waits until it fires, or a time has passed; the waiting task may be cancelled and waits on.
+    package func waitUncancellably(upTo limit: Duration, clock: any SchedulingClock) async {
+        let over = Signal()
+        let timer = clock.schedule(after: limit) { over.fire() }
+        let watch = whenFired { over.fire() }
+        await over.waitUncancellably()
+        forget(watch)
+        timer.cancel()
+    }
 }

@@ -112,11 +112,6 @@ final class ReplyReader: Sendable {
             .log(
                 message: "the reply inbox is lost and will be opened again", handler: nil,
                 fields: [("topic", topic), ("after", "\(delay)"), ("error", "\(error)")]))
-        let over = Signal()
-        let timer = options.clock.schedule(after: delay) { over.fire() }
-        let watch = stopping.whenFired { over.fire() }
-        await over.waitUncancellably()
-        stopping.forget(watch)
-        timer.cancel()
+        await stopping.waitUncancellably(upTo: delay, clock: options.clock)
     }
 }
