@@ -161,5 +161,15 @@ let package = Package(
             dependencies: ["Millrace", "MillraceMemory", "MillraceRedis", "MillraceTesting", "MillraceTool", "TestSupport"],
             swiftSettings: strict),
         .testTarget(name: "DocumentationTests", swiftSettings: strict),
+
+        // Each transport under each fault: see Docs/reliability.md.
+        .executableTarget(
+            name: "faults",
+            dependencies: [
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
+                "MillraceTesting", "TestSupport",
+            ],
+            path: "Tests/Faults", exclude: ["run"], swiftSettings: strict),
+        .testTarget(name: "FaultSuiteTests", dependencies: ["faults"], swiftSettings: strict),
     ]
 )

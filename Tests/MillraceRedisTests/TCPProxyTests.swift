@@ -130,6 +130,26 @@ extension RedisTests {
             #expect(Loopback.readAll(late.descriptor, upTo: 1) == [0x63])
         }
 
+        @Test("What is delayed arrives later, in order, and many bytes are on their way at once")
+        func delay() throws {
+            let client = try Client(proxy.port)
+            #expect(try client.exchange("a") == "a")
+            proxy.delay(by: .milliseconds(100))
+            let start = ContinuousClock.now
+            #expect(try client.exchange("b") == "b")
+            #expect(start.duration(to: .now) >= .milliseconds(200))
+            // One after the other they would take as many seconds.
+            let text = String(repeating: "0123456789", count: 300)
+            for _ in 0..<100 { try Loopback.write(Array(text.utf8), to: client.descriptor) }
+            let all = Loopback.readAll(client.descriptor, upTo: 100 * text.utf8.count)
+            #expect(all == Array(String(repeating: text, count: 100).utf8))
+            // What comes after the end of a delay waits for what has come before.
+            try Loopback.write([0x63], to: client.descriptor)
+            proxy.delay(by: .zero)
+            #expect(try client.exchange("d") == "c")
+            #expect(Loopback.readAll(client.descriptor, upTo: 1) == [0x64])
+        }
+
         @Test("New connections are turned away for a while, open ones go on")
         func refuse() throws {
             let open = try Client(proxy.port)

@@ -26,6 +26,8 @@ final class ProxyLoop: Sendable {
         /// Tells plans by time apart.
         var planID: UInt64 = 0
         var isStalled = false
+        /// How long bytes are held up.
+        var delay = Duration.zero
         var refuses = false
         var isClosed = false
         var accepted = 0
@@ -93,8 +95,8 @@ final class ProxyLoop: Sendable {
     private func loop() {
         var entries: [pollfd] = []
         var ids: [UInt64] = []
-        while state.withLock({ collect(&entries, &ids, $0) }) {
-            guard poll(&entries, nfds_t(entries.count), -1) > 0 else { continue }
+        while let wait = state.withLock({ collect(&entries, &ids, $0) }) {
+            guard poll(&entries, nfds_t(entries.count), wait) > 0 else { continue }
             ProxySocket.drain(wake.reading)
             state.withLock { state in
                 for (index, id) in ids.enumerated() where entries[2 + 2 * index].revents | entries[3 + 2 * index].revents != 0 {
@@ -106,27 +108,32 @@ final class ProxyLoop: Sendable {
         close(listener)
     }
 
-    /// What to wait for. False when the proxy is closed.
-    private func collect(_ entries: inout [pollfd], _ ids: inout [UInt64], _ state: State) -> Bool {
+    /// What to wait for, and for how many milliseconds, -1 for any number. Nil when the proxy is closed.
+    private func collect(_ entries: inout [pollfd], _ ids: inout [UInt64], _ state: State) -> Int32? {
         entries = [
             pollfd(fd: wake.reading, events: Int16(POLLIN), revents: 0), pollfd(fd: listener, events: Int16(POLLIN), revents: 0),
         ]
         ids = []
-        guard !state.isStalled else { return !state.isClosed }
+        guard !state.isClosed else { return nil }
+        guard !state.isStalled else { return -1 }
+        let now = SystemClock.shared.now
+        var next: ClockInstant?
         for connection in state.connections {
-            let events = connection.events
+            if let due = connection.due, due > now { next = min(next ?? due, due) }
+            let events = connection.events(now, delay: state.delay)
             // `poll` reports an error even to those who wait for nothing, but leaves out negative descriptors.
             entries.append(pollfd(fd: events.client == 0 ? -1 : connection.client, events: events.client, revents: 0))
             entries.append(pollfd(fd: events.server == 0 ? -1 : connection.server, events: events.server, revents: 0))
             ids.append(connection.id)
         }
-        return !state.isClosed
+        // A millisecond more than what is cut off, so that it is time then.
+        return next.map { Int32(clamping: Int64(now.duration(to: $0) / .milliseconds(1)) + 1) } ?? -1
     }
 
     /// Moves a connection's bytes, unless it was cut meanwhile.
     private func step(_ id: UInt64, _ state: inout State) {
         guard !state.isStalled, let index = state.connections.firstIndex(where: { $0.id == id }) else { return }
-        let health = state.connections[index].forward(&state.scratch, allowance: &state.plan.remaining)
+        let health = state.connections[index].forward(&state.scratch, allowance: &state.plan.remaining, delay: state.delay)
         if let remaining = state.plan.remaining, remaining <= 0 {
             state.connections.remove(at: index).reset()
             state.cuts += 1

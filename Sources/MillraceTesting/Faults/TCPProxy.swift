@@ -1,6 +1,6 @@
 public import Millrace
 
-/// A bad network between a client and its server: forwards TCP connections, and cuts, stalls or refuses them when told to.
+/// A bad network between a client and its server: forwards TCP connections, and cuts, stalls, delays or refuses them when told to.
 ///
 /// It listens on a free port of the loopback. Every connection to it gets one of its own to the server, so that the server may
 /// be restarted underneath. Bytes are forwarded as they are, by a thread of the proxy's own. A cut resets both sides; what
@@ -123,6 +123,13 @@ public final class TCPProxy: Sendable {
 
     /// Goes on forwarding after ``stall()``. Nothing that came in between is lost.
     public func resume() { loop.update { $0.isStalled = false } }
+
+    /// Holds up all bytes that come from now on, in both directions, as a network far away does: an answer takes twice as long.
+    ///
+    /// At most a megabyte of each direction waits. What has come before keeps its time, and nothing overtakes it.
+    ///
+    /// - Parameter duration: How long; zero, as it is at first, for not at all. Kept to about a millisecond.
+    public func delay(by duration: Duration) { loop.update { $0.delay = max(.zero, duration) } }
 
     /// Turns new connections away, by a reset as soon as they are made. Those that are open go on.
     public func refuseConnections() { loop.update { $0.refuses = true } }

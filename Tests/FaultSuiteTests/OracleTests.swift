@@ -1,0 +1,2 @@
+@testable import faults
+import Testing
