@@ -14,9 +14,7 @@ import Darwin
     static func main() async {
         let words = Array(CommandLine.arguments.dropFirst())
         do {
-            if let worker = words.first.flatMap(Worker.init) {
-                return try await worker.run(Array(words.dropFirst()))
-            }
+            if let (job, url) = try WorkerJob.parse(words) { return try await WorkerProgram.run(job, url: url) }
             if words == ["--help"] { return print(SuiteOptions.usage) }
             let suite = Suite(try SuiteOptions(words))
             exit(try await suite.run() ? 0 : 1)

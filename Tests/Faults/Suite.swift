@@ -42,16 +42,12 @@ struct Suite: Sendable {
         return results
     }
 
-    private func run(_ plan: CellPlan, _ broker: Result<(any Broker)?, any Error>) async -> CellResult {
+    private func run(_ plan: CellPlan, _ broker: Result<any Broker, any Error>) async -> CellResult {
         let folder = "\(options.logs)/\(plan.transport.rawValue)-\(plan.fault.rawValue)"
         let start = SystemClock.shared.now
         var result: CellResult
         do {
-            if let broker = try broker.get() {
-                result = try await broker.run(plan, folder)
-            } else {
-                result = try await MemoryRun.run(plan, folder)
-            }
+            result = try await broker.get().run(plan, folder)
         } catch {
             result = CellResult(plan: plan, outcome: .failed(["\(error)"]))
         }

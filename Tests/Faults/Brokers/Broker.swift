@@ -25,8 +25,10 @@ protocol Broker: AnyObject, Sendable {
     /// Why a fault can't be had here; nil when it can.
     func obstacle(to fault: FaultKind) -> String?
 
-    /// Makes a topic, where that is not left to the transport.
-    func make(topic: String) throws
+    /// Makes a topic, and its groups, so that they get what is published from now on.
+    func prepare(topic: String, groups: [String]) async throws
+    /// Starts a worker; what it prints goes to a file.
+    func start(_ job: WorkerJob, output: String) throws -> any WorkerLife
     /// Ends the broker in good order, and starts it again on the same data.
     func restart() async throws
     /// Kills the broker, and starts it again on the same data.
@@ -47,7 +49,15 @@ protocol Broker: AnyObject, Sendable {
 let cellLease = Duration.seconds(2)
 
 extension Broker {
-    func make(topic: String) throws {}
+    func prepare(topic: String, groups: [String]) async throws {
+        let transport = try await WorkerProgram.registry.connect(url, observers: Observers())
+        for group in groups { try await transport.prepare(topic: topic, group: group) }
+        await transport.close()
+    }
+
+    func start(_ job: WorkerJob, output: String) throws -> any WorkerLife {
+        try ProcessLife(job, url: url, output: output)
+    }
 
     /// Cuts one connection in the midst of what is on its way, and then all.
     func cut(_ random: RandomSource) async throws {
@@ -68,6 +78,10 @@ extension Broker {
     func recover() throws {
         proxy?.resume()
         proxy?.delay(by: .zero)
+    }
+
+    func publishForeign(_ count: Int, to topic: String) async throws {
+        throw FaultSuiteError("there are no other clients")
     }
 }
 

@@ -36,17 +36,9 @@ final class RedisBroker: Broker {
 
     func obstacle(to fault: FaultKind) -> String? { nil }
 
-    func restart() async throws { try await again(SIGTERM) }
+    func restart() async throws { try await server.again(SIGTERM) }
 
-    func crash() async throws { try await again(SIGKILL) }
-
-    private func again(_ signal: Int32) async throws {
-        let server = server
-        try await BlockingCall.run {
-            server.end(signal)
-            try server.start()
-        }
-    }
+    func crash() async throws { try await server.again(SIGKILL) }
 
     func publishForeign(_ count: Int, to topic: String) async throws {
         // Without an id, with metadata that is no map, with an id that is none, with nothing of the layout.

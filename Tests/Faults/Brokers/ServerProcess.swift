@@ -30,6 +30,14 @@ final class ServerProcess: Sendable {
         ended?.kill(signal)
     }
 
+    /// Ends it by a signal, and starts it again on the same data.
+    func again(_ signal: Int32) async throws {
+        try await BlockingCall.run { [self] in
+            end(signal)
+            try start()
+        }
+    }
+
     func signal(_ signal: Int32) { process.withLock { $0?.signal(signal) } }
 
     /// What it has written, line by line.

@@ -41,7 +41,7 @@ extension CellRun {
         victim.signal(SIGSTOP)
         try await pass(broker.takeover + random.duration(upTo: .seconds(2)))
         victim.signal(SIGCONT)
-        note("stop", .member(victim.member), from: start)
+        note("stop", .member(victim.member), from: start, explains: [.duplicates, .disorder, .staleWork])
     }
 
     private func killProducer() throws {
@@ -80,7 +80,7 @@ extension CellRun {
     private func rollingRestart() async throws {
         for consumer in consumers {
             let (start, member) = (WorkLog.now, consumer.member)
-            try await consumer.shutDown()
+            try await shutDown(consumer)
             note("shutdown", .member(member), from: start, explains: [.disorder])
             try consumer.start()
             try await waitUntilReady()

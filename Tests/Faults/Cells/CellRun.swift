@@ -1,6 +1,14 @@
 import Foundation
 import Millrace
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// A cell in progress: a producer, two consumers in one group and one in another, and what happens to them.
 final class CellRun {
     static let groups = ["main", "audit"]
@@ -10,8 +18,12 @@ final class CellRun {
     let random: RandomSource
     let topic: String
     let folder: String
-    private(set) var producer: WorkerProcess
-    private(set) var consumers: [WorkerProcess] = []
+    /// Each of its lives publishes what is left.
+    private(set) lazy var producer = CellWorker("producer", folder: folder) { [unowned self] life, log, output in
+        let role = WorkerJob.Role.produce(run: life, messages: missing, rate: plan.rate)
+        return try broker.start(WorkerJob(role: role, topic: topic, seed: plan.seedOfCell, log: log), output: output)
+    }
+    private(set) var consumers: [CellWorker] = []
     private(set) var history = History()
     private(set) var windows: [FaultWindow] = []
     /// How many records another client has published.
@@ -19,22 +31,15 @@ final class CellRun {
     private var polls = 0
 
     init(_ plan: CellPlan, on broker: any Broker, folder: String) throws {
-        let (topic, seed, url) = ("faults-\(plan.fault.rawValue)-\(MessageID.next())", plan.seedOfCell, broker.url)
+        let (topic, seed) = ("faults-\(plan.fault.rawValue)-\(MessageID.next())", plan.seedOfCell)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         (self.plan, self.broker, self.topic, self.folder) = (plan, broker, topic, folder)
         random = RandomSource(seed: seed)
-        func words(_ command: String, _ log: String) -> [String] {
-            [command, "--url", url, "--topic", topic, "--log", log, "--seed", "\(seed)"]
-        }
-        producer = WorkerProcess("producer", folder: folder) { _, _ in [] }
-        producer = WorkerProcess("producer", folder: folder) { [unowned self] life, log in
-            words("produce", log) + ["--run", "\(life)", "--messages", "\(missing)", "--rate", "\(plan.rate)"]
-        }
         let slowness = plan.fault == .slowHandler ? cellLease * 2.5 : .zero
         consumers = [("main-1", "main"), ("main-2", "main"), ("audit-1", "audit")].map { name, group in
-            WorkerProcess(name, group: group, folder: folder) { _, log in
-                words("consume", log)
-                    + ["--group", group, "--lease", "\(cellLease.wholeMilliseconds)", "--slowness", "\(slowness.wholeMilliseconds)"]
+            CellWorker(name, group: group, folder: folder) { _, log, output in
+                let role = WorkerJob.Role.consume(group: group, slowness: slowness)
+                return try broker.start(WorkerJob(role: role, topic: topic, seed: seed, log: log), output: output)
             }
         }
     }
@@ -46,10 +51,7 @@ final class CellRun {
 
     /// Runs the cell, and has the oracle judge it.
     func run() async throws -> Verdict {
-        try broker.make(topic: topic)
-        let transport = try await Worker.registry.connect(broker.url, observers: Observers())
-        for group in Self.groups { try await transport.prepare(topic: topic, group: group) }
-        await transport.close()
+        try await broker.prepare(topic: topic, groups: Self.groups)
         for consumer in consumers { try consumer.start() }
         try await waitUntilReady()
         try producer.start()
@@ -67,9 +69,9 @@ final class CellRun {
     private func finish() async throws {
         try await waiting(for: "the end of the producer", seconds: 120) {
             update()
-            return !producer.isRunning
+            return producer.status != nil
         }
-        try await producer.waitForEnd(seconds: 1)
+        try producer.checkHealth()
         var (best, bestAt) = (-1, SystemClock.shared.now)
         // What does not come within a minute does not come: the oracle says what it is.
         while !isAllHandled, bestAt.duration(to: SystemClock.shared.now) < .seconds(60) {
@@ -87,7 +89,15 @@ final class CellRun {
             consumer.measure()
             consumer.signal(SIGTERM)
         }
-        for consumer in consumers { try await consumer.waitForEnd(seconds: 45) }
+        for consumer in consumers { try await waitForEnd(of: consumer) }
+    }
+
+    private func waitForEnd(of consumer: CellWorker) async throws {
+        try await waiting(for: "the end of \(consumer.member)", seconds: 45) {
+            update()
+            return consumer.status != nil
+        }
+        try consumer.checkHealth()
     }
 
     private var isAllHandled: Bool {
@@ -105,7 +115,7 @@ final class CellRun {
         let wanted = Int(share * Double(plan.messages))
         try await waiting(for: "message \(wanted)", seconds: 120) {
             update()
-            if let status = producer.status, status != 0 { try failed(producer, status) }
+            try producer.checkHealth()
             return history.accepted.count >= wanted
         }
     }
@@ -113,13 +123,16 @@ final class CellRun {
     func waitUntilReady() async throws {
         try await waiting(for: "the subscriptions", seconds: 60) {
             update()
-            for consumer in consumers { if let status = consumer.status { try failed(consumer, status) } }
+            for consumer in consumers { try consumer.checkHealth() }
             return consumers.allSatisfy(\.isReady)
         }
     }
 
-    private func failed(_ worker: WorkerProcess, _ status: Int32) throws {
-        throw FaultSuiteError("\(worker.member) has ended with status \(status); see \(folder)/\(worker.member).out")
+    /// Asks a consumer to end, and waits for that.
+    func shutDown(_ consumer: CellWorker) async throws {
+        consumer.measure()
+        consumer.signal(SIGTERM)
+        try await waitForEnd(of: consumer)
     }
 
     /// Waits while the workers go on.
@@ -132,11 +145,12 @@ final class CellRun {
     }
 
     /// One of the consumers, drawn.
-    func drawConsumer() -> WorkerProcess { consumers[Int(random.next() % UInt64(consumers.count))] }
+    func drawConsumer() -> CellWorker { consumers[Int(random.next() % UInt64(consumers.count))] }
 
     /// Notes what has happened since `start`, and what it explains.
     func note(
-        _ name: String, _ victims: FaultWindow.Victims, from start: Int64, explains: Set<FaultWindow.Effect> = [.duplicates, .disorder]
+        _ name: String, _ victims: FaultWindow.Victims, from start: Int64,
+        explains: Set<FaultWindow.Effect> = [.duplicates, .disorder]
     ) {
         let aftermath = (broker.takeover + .seconds(6)).wholeMicroseconds
         windows.append(
@@ -152,6 +166,6 @@ final class CellRun {
         if polls % 25 == 0 { for worker in [producer] + consumers { worker.measure() } }
     }
 
-    /// The most memory of a consumer, in kilobytes.
-    var consumerMemory: Int { consumers.map(\.peakMemory).max() ?? 0 }
+    /// The most memory of a consumer, in kilobytes; nil when that can't be told.
+    var consumerMemory: Int? { consumers.compactMap(\.peakMemory).max() }
 }

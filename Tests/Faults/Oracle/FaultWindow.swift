@@ -7,6 +7,8 @@ struct FaultWindow: Hashable {
         /// A message comes behind a later one of its key, where the transport keeps the order for each member by itself: it was with
         /// another one.
         case disorder
+        /// A member goes on with what it had, though others have it by now.
+        case staleWork
     }
 
     /// Whose work it has disturbed.
@@ -36,9 +38,15 @@ struct FaultWindow: Hashable {
     /// for some milliseconds, and Kafka's progress is committed five times a second.
     static let unacknowledged: Int64 = 1_000_000
 
-    /// Whether work that was done by a member from `start` to `end` may not have been acknowledged because of the fault.
+    /// Whether work may not have been acknowledged because of the fault.
     func disturbs(_ handling: Handling) -> Bool {
-        victims.include(handling.member) && handling.end >= start - Self.unacknowledged && handling.start <= end + aftermath
+        explains.contains(.duplicates) && victims.include(handling.member) && handling.end >= start - Self.unacknowledged
+            && handling.start <= end + aftermath
+    }
+
+    /// Whether a member that was thought dead has done it because of the fault.
+    func makesStale(_ handling: Handling) -> Bool {
+        explains.contains(.staleWork) && victims.include(handling.member) && isUnderWay(handling.end)
     }
 
     /// Whether the fault, or its aftermath, was under way when a handler began.

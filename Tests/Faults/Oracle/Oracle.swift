@@ -60,7 +60,7 @@ struct Oracle {
             let before = earlier[handling.record] ?? []
             earlier[handling.record] = before + [handling]
             guard !before.isEmpty else { continue }
-            if history.republished.contains(handling.record) || before.contains(where: mayBeUnacknowledged) {
+            if history.republished.contains(handling.record) || before.contains(where: mayBeUnacknowledged) || isStale(handling) {
                 group.explainedDuplicates += 1
             } else {
                 unexplained.append(describe(handling) + ", after " + before.map(describe).joined(separator: " and "))
@@ -70,9 +70,9 @@ struct Oracle {
         complain(&verdict, "\(name): messages were handled again, and no fault explains it", unexplained)
     }
 
-    private func mayBeUnacknowledged(_ handling: Handling) -> Bool {
-        windows.contains { $0.explains.contains(.duplicates) && $0.disturbs(handling) }
-    }
+    private func mayBeUnacknowledged(_ handling: Handling) -> Bool { windows.contains { $0.disturbs(handling) } }
+
+    private func isStale(_ handling: Handling) -> Bool { windows.contains { $0.makesStale(handling) } }
 
     // MARK: Order
 
@@ -121,8 +121,9 @@ struct Oracle {
         var found: [String] = []
         for handling in handlings {
             let lane = lane(of: handling)
-            // A member that was thought dead may be at work on what another one has by now.
-            if let before = latest[lane], handling.start < before.end, !mayBeUnacknowledged(before), !isExcused(handling) {
+            if let before = latest[lane], handling.start < before.end,
+                !(mayBeUnacknowledged(before) || isStale(handling) || isExcused(handling))
+            {
                 found.append("\(describe(handling)), while \(describe(before))")
             }
             if handling.end > latest[lane]?.end ?? .min { latest[lane] = handling }

@@ -5,8 +5,6 @@ struct ConsumerWork: Sendable {
     let transport: any Transport
     let topic: String
     let group: String
-    /// How long the broker waits for a member that has died.
-    let lease: Duration
     /// How long the handler takes for the messages that ``isSlow(_:)`` picks; zero for no longer than for others.
     let slowness: Duration
     let seed: UInt64
@@ -16,7 +14,7 @@ struct ConsumerWork: Sendable {
     func run(_ router: Router, stoppingOn signals: [ProcessSignal]) async throws {
         try router.consume(
             "worker", from: topic, on: transport,
-            HandlerOptions(concurrency: 4, ordered: .byKey, prefetch: 64, group: .named(group), lease: lease)
+            HandlerOptions(concurrency: 8, ordered: .byKey, prefetch: 64, group: .named(group), lease: cellLease)
         ) { message, context in
             try await handle(message, context)
         }
@@ -32,7 +30,9 @@ struct ConsumerWork: Sendable {
         guard let record = RecordText.record(in: message.payload.text, key: message.key) else {
             return log.append([.foreign(bytes: message.payload.count, at: start)])
         }
-        if slowness > .zero, isSlow(record) { try await context.clock.sleep(for: slowness) }
+        let work = slowness > .zero && isSlow(record) ? slowness : .milliseconds(record.sequence % 5)
+        // So that there is something in hand when a fault comes.
+        if work > .zero { try await context.clock.sleep(for: work) }
         log.append([.handled(record, attempt: context.attempt, start: start, end: WorkLog.now)])
     }
 

@@ -66,7 +66,9 @@ struct ProducerWork: Sendable {
                 let now = WorkLog.now
                 let failed = error.code == .publishFailed ? Set(error.failures.map(\.index)) : Set(pending.indices)
                 log.append(
-                    pending.indices.map { failed.contains($0) ? .failed(pending[$0].0, at: now) : .accepted(pending[$0].0, at: now) })
+                    pending.indices.map {
+                        failed.contains($0) ? .failed(pending[$0].0, at: now) : .accepted(pending[$0].0, at: now)
+                    })
                 pending = pending.indices.filter(failed.contains).map { pending[$0] }
                 try await SystemClock.shared.sleep(for: .milliseconds(100))
             }
