@@ -18,9 +18,12 @@ final class CellRun {
     let random: RandomSource
     let topic: String
     let folder: String
-    /// Each of its lives publishes what is left.
+    /// How many messages of the producer's first life show that everyone is at work, before anything else is done.
+    private static let warmUp = 60
+
+    /// Its first life publishes the first few messages, and each later one what is left.
     private(set) lazy var producer = CellWorker("producer", folder: folder) { [unowned self] life, log, output in
-        let role = WorkerJob.Role.produce(run: life, messages: missing, rate: plan.rate)
+        let role = WorkerJob.Role.produce(run: life, messages: life == 1 ? Self.warmUp : missing, rate: plan.rate)
         return try broker.start(WorkerJob(role: role, topic: topic, seed: plan.seedOfCell, log: log), output: output)
     }
     private(set) var consumers: [CellWorker] = []
@@ -54,6 +57,13 @@ final class CellRun {
         try await broker.prepare(topic: topic, groups: Self.groups)
         for consumer in consumers { try consumer.start() }
         try await waitUntilReady()
+        // Until members have their share, the broker may still be busy with the group.
+        try producer.start()
+        try await waiting(for: "the first messages", seconds: 60) {
+            update()
+            try producer.checkHealth()
+            return producer.status != nil && isAllHandled
+        }
         try producer.start()
         let rounds = plan.fault.rounds(short: plan.isShort)
         for round in 0..<rounds {
@@ -62,7 +72,10 @@ final class CellRun {
         }
         try await finish()
         update()
-        return Oracle(scope: broker.scope, groups: Self.groups, windows: windows, foreign: foreign).judge(history)
+        let oracle = Oracle(
+            scope: broker.scope, groups: Self.groups, windows: windows, foreign: foreign,
+            recoveryLimit: broker.takeover + .seconds(15))
+        return oracle.judge(history)
     }
 
     /// Waits until everything is handled that can be, gives duplicates the time to come, and ends the consumers.

@@ -16,6 +16,8 @@ struct Oracle {
     let windows: [FaultWindow]
     /// How many foreign messages each group has to have been given.
     var foreign = 0
+    /// How long it may take until all is handled that waited for the end of a fault.
+    var recoveryLimit = Duration.seconds(3_600)
 
     func judge(_ history: History) -> Verdict {
         var verdict = Verdict()
@@ -27,7 +29,13 @@ struct Oracle {
         complain(&verdict, "lines of logs can't be read", history.unreadable)
         if history.accepted.isEmpty { verdict.complaints.append("nothing was accepted") }
         for name in groups { judge(name, history, &verdict) }
-        if !windows.isEmpty { verdict.recoveryMilliseconds = recovery(history) }
+        if !windows.isEmpty {
+            let recovery = recovery(history)
+            verdict.recoveryMilliseconds = recovery
+            if recovery > recoveryLimit.wholeMilliseconds {
+                verdict.complaints.append("recovery took \(recovery) ms, and may take \(recoveryLimit.wholeMilliseconds)")
+            }
+        }
         return verdict
     }
 

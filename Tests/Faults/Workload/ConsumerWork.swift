@@ -39,6 +39,6 @@ struct ConsumerWork: Sendable {
     /// A message each of two keys.
     private func isSlow(_ record: RecordID) -> Bool {
         let step = ProducerWork.keys / 2
-        return record.run == 1 && record.sequence == 2 && record.key % step == Int(seed % UInt64(step))
+        return record.run == 2 && record.sequence == 2 && record.key % step == Int(seed % UInt64(step))
     }
 }
