@@ -170,6 +170,6 @@ let package = Package(
                 "MillraceTesting", "TestSupport",
             ],
             path: "Tests/Faults", exclude: ["run"], swiftSettings: strict),
-        .testTarget(name: "FaultSuiteTests", dependencies: ["faults"], swiftSettings: strict),
+        .testTarget(name: "FaultSuiteTests", dependencies: ["faults", "Millrace"], swiftSettings: strict),
     ]
 )
