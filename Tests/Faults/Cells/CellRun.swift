@@ -90,7 +90,8 @@ final class CellRun {
         while !isAllHandled, bestAt.duration(to: SystemClock.shared.now) < .seconds(60) {
             try await SystemClock.shared.sleep(for: .milliseconds(20))
             update()
-            let count = history.handlings.count
+            // Not what is handled again: that may go on for ever.
+            let count = Self.groups.map { (history.handled[$0]?.count ?? 0) + (history.foreign[$0] ?? 0) }.reduce(0, +)
             if count > best { (best, bestAt) = (count, SystemClock.shared.now) }
         }
         let settled = SystemClock.shared.now.advanced(by: cellLease + .seconds(1))
