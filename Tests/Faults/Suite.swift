@@ -9,8 +9,22 @@ struct Suite: Sendable {
 
     /// Returns whether no cell has failed.
     func run() async throws -> Bool {
+        let results =
+            if let earlier = options.results {
+                try JSONDecoder().decode([CellResult].self, from: Data(contentsOf: URL(fileURLWithPath: earlier)))
+            } else {
+                await runAll()
+            }
+        let report = MatrixReport(results, options)
+        try options.json.map { try report.json.write(to: URL(fileURLWithPath: $0)) }
+        try options.markdown.map { try report.markdown.write(toFile: $0, atomically: true, encoding: .utf8) }
+        print(report.closing)
+        return !results.contains(where: \.hasFailed)
+    }
+
+    private func runAll() async -> [CellResult] {
         var waiting = options.transports[...]
-        let results = await withTaskGroup(of: [CellResult].self) { tasks in
+        return await withTaskGroup(of: [CellResult].self) { tasks in
             var results: [CellResult] = []
             for transport in waiting.prefix(options.parallel) { tasks.addTask { await run(transport) } }
             waiting = waiting.dropFirst(options.parallel)
@@ -20,11 +34,6 @@ struct Suite: Sendable {
             }
             return results
         }
-        let report = MatrixReport(results, options)
-        try options.json.map { try report.json.write(to: URL(fileURLWithPath: $0)) }
-        try options.markdown.map { try report.markdown.write(toFile: $0, atomically: true, encoding: .utf8) }
-        print(report.closing)
-        return !results.contains(where: \.hasFailed)
     }
 
     private func run(_ transport: TransportKind) async -> [CellResult] {

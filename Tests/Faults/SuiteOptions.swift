@@ -16,9 +16,13 @@ struct SuiteOptions {
     let json: String?
     let markdown: String?
 
+    /// The JSON of an earlier run to report instead of running anything; nil for none.
+    let results: String?
+
     static let usage = """
         faults [--transport NAME,...] [--fault NAME,...] [--messages N] [--rate N] [--seed N] [--short] [--parallel N]
                [--logs FOLDER] [--json FILE] [--markdown FILE]
+        faults --results FILE --markdown FILE     makes the tables from the JSON of an earlier run
 
         transports: \(TransportKind.allCases.map(\.rawValue).joined(separator: ", "))
         faults:     \(FaultKind.allCases.map(\.rawValue).joined(separator: ", "))
@@ -35,6 +39,7 @@ struct SuiteOptions {
         parallel = try options.takeNumber("parallel", in: 1...100) ?? (isShort ? 4 : 1)
         logs = options.take("logs") ?? NSTemporaryDirectory() + "millrace-faults-\(ProcessInfo.processInfo.processIdentifier)"
         json = options.take("json")
+        results = options.take("results")
         markdown = options.take("markdown")
         try options.finish()
     }

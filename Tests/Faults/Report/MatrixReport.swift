@@ -27,20 +27,24 @@ struct MatrixReport {
 
     private static func table(_ cells: [CellResult]) -> String {
         let head = ["Fault", "Verdict", "Accepted", "Handled", "Lost", "Again", "Behind", "Recovery", "Memory"]
-        let rows = [head, head.map { _ in "---" }] + cells.map(row)
-        let notes = cells.compactMap { cell -> String? in
-            guard case .notApplicable(let reason) = cell.outcome else { return nil }
-            return "- `\(cell.plan.fault.rawValue)`: \(reason)\n"
+        let rows = [head, head.map { _ in "---" }] + cells.compactMap(row)
+        var reasons: [(text: String, faults: [String])] = []
+        for case (let fault, .notApplicable(let reason)) in cells.map({ ("`\($0.plan.fault.rawValue)`", $0.outcome) }) {
+            if reasons.last?.text == reason {
+                reasons[reasons.count - 1].faults.append(fault)
+            } else {
+                reasons.append((reason, [fault]))
+            }
         }
-        return rows.map { "| \($0.joined(separator: " | ")) |\n" }.joined() + (notes.isEmpty ? "" : "\n" + notes.joined())
+        let notes = reasons.map { "- \($0.faults.joined(separator: ", ")): not applicable, \($0.text).\n" }.joined()
+        return rows.map { "| \($0.joined(separator: " | ")) |\n" }.joined() + (notes.isEmpty ? "" : "\n" + notes)
     }
 
-    private static func row(_ cell: CellResult) -> [String] {
+    /// Nil for a cell that does not exist.
+    private static func row(_ cell: CellResult) -> [String]? {
+        if case .notApplicable = cell.outcome { return nil }
         let name = "`\(cell.plan.fault.rawValue)`"
-        guard let verdict = cell.verdict else {
-            let text = cell.hasFailed ? "failed" : "n/a"
-            return [name, text] + Array(repeating: "", count: 7)
-        }
+        guard let verdict = cell.verdict else { return [name, "**failed**"] + Array(repeating: "", count: 7) }
         let groups = CellRun.groups.compactMap { verdict.groups[$0] }
         func sum(_ value: (Verdict.Group) -> Int) -> String { "\(groups.map(value).reduce(0, +))" }
         let memory = [cell.producerMemory, cell.consumerMemory].compactMap { $0.map { "\($0 / 1_024)" } }
