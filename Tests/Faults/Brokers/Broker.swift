@@ -22,6 +22,8 @@ protocol Broker: AnyObject, Sendable {
     var scope: Oracle.OrderScope { get }
     /// How long after its death, or its silence, a member's messages are with others, at most.
     var takeover: Duration { get }
+    /// Whether a worker that stands still may hold up all others, because it holds a lock.
+    var sharesLock: Bool { get }
     /// Why a fault can't be had here; nil when it can.
     func obstacle(to fault: FaultKind) -> String?
 
@@ -49,6 +51,8 @@ protocol Broker: AnyObject, Sendable {
 let cellLease = Duration.seconds(2)
 
 extension Broker {
+    var sharesLock: Bool { false }
+
     func prepare(topic: String, groups: [String]) async throws {
         let transport = try await WorkerProgram.registry.connect(url, observers: Observers())
         for group in groups { try await transport.prepare(topic: topic, group: group) }

@@ -9,6 +9,8 @@ final class SQLiteBroker: Broker {
     let url: String
     let scope = Oracle.OrderScope.group
     let takeover = cellLease + .seconds(1)
+    /// That of the file, when it is stopped in the midst of a transaction.
+    let sharesLock = true
 
     init() throws {
         folder = try TemporaryFolder()

@@ -42,6 +42,8 @@ extension CellRun {
         try await pass(broker.takeover + random.duration(upTo: .seconds(2)))
         victim.signal(SIGCONT)
         note("stop", .member(victim.member), from: start, explains: [.duplicates, .disorder, .staleWork])
+        // Then nobody could acknowledge anything, and leases have run out.
+        if broker.sharesLock { note("lock", .everyone, from: start, explains: [.duplicates], aftermath: .zero) }
     }
 
     private func killProducer() throws {

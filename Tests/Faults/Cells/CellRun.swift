@@ -161,15 +161,16 @@ final class CellRun {
     /// One of the consumers, drawn.
     func drawConsumer() -> CellWorker { consumers[Int(random.next() % UInt64(consumers.count))] }
 
-    /// Notes what has happened since `start`, and what it explains.
+    /// Notes what has happened since `start`, what it explains, and for how long: by default until what was in somebody's hands is
+    /// with others, and a lost connection is back.
     func note(
         _ name: String, _ victims: FaultWindow.Victims, from start: Int64,
-        explains: Set<FaultWindow.Effect> = [.duplicates, .disorder]
+        explains: Set<FaultWindow.Effect> = [.duplicates, .disorder], aftermath: Duration? = nil
     ) {
-        let aftermath = (broker.takeover + .seconds(6)).wholeMicroseconds
+        let aftermath = aftermath ?? broker.takeover + .seconds(6)
         windows.append(
             FaultWindow(
-                name: name, victims: victims, start: start, end: WorkLog.now, aftermath: aftermath,
+                name: name, victims: victims, start: start, end: WorkLog.now, aftermath: aftermath.wholeMicroseconds,
                 explains: explains))
     }
 
