@@ -161,5 +161,8 @@ let package = Package(
             dependencies: ["Millrace", "MillraceMemory", "MillraceRedis", "MillraceTesting", "MillraceTool", "TestSupport"],
             swiftSettings: strict),
         .testTarget(name: "DocumentationTests", swiftSettings: strict),
+        .executableTarget(
+            name: "simulation", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], path: "Tests/Simulation",
+            swiftSettings: strict),
     ]
 )
