@@ -11,7 +11,7 @@ import MillraceTesting
 /// The Swift runtime asks a hook where jobs that have no executor of their own are to run. The hook is set for the life of the
 /// process, so this has to be a process that does nothing else. What it does not see must not happen in a simulated world:
 /// threads, dispatch queues, `Task.yield` and `Task.sleep`.
-final class Scheduler: TaskExecutor, @unchecked Sendable {
+final class Scheduler: @unchecked Sendable {
     // Safe to share: only the main thread touches it, which `receive` checks.
     static let shared = Scheduler()
 
@@ -53,8 +53,6 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
         return true
     }
 
-    func enqueue(_ job: consuming ExecutorJob) { receive(UnownedJob(job)) }
-
     private func receive(_ job: UnownedJob) {
         precondition(pthread_equal(pthread_self(), thread) != 0, "a thread that is not simulated has resumed a task")
         let task = taskID(job)
@@ -66,6 +64,10 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
         guard !dead.contains(world) else { return }
         ready.append((.job(job, task: task), world))
     }
+
+    /// The runtime's name for code that is bound to no executor. With an executor of our own, each return to such code would be
+    /// one more job, and what is tapped would be seen late.
+    private static let noExecutor = unsafeBitCast((0, 0), to: UnownedSerialExecutor.self)
 
     // MARK: Worlds
 
@@ -91,7 +93,8 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
 
     /// A point at which anything else may happen.
     func pause() async {
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+        // Unchecked, because those of a dead world are never resumed.
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             ready.append((.action { continuation.resume() }, world))
         }
     }
@@ -137,7 +140,7 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
         switch item {
         case .job(let job, let task):
             if isTraced { print("\(steps): task \(task - firstTask) of world \(world), of \(ready.count + 1) ready") }
-            job.runSynchronously(on: asUnownedTaskExecutor())
+            job.runSynchronously(on: Self.noExecutor)
         case .action(let action): action()
         }
         self.world = World.outside

@@ -100,7 +100,7 @@ final class Simulation: @unchecked Sendable {
                     }
                     try await publishers.waitForAll()
                 }
-                while !chronicle.unfinished.isEmpty { try await clock.sleep(for: .milliseconds(50)) }
+                while !chronicle.unfinished.isEmpty || !isEmpty { try await clock.sleep(for: .milliseconds(50)) }
                 isOver.fire()
                 interventions = []
                 for case let member? in members { stop(member) }
@@ -110,6 +110,12 @@ final class Simulation: @unchecked Sendable {
         } catch {
             chronicle.fail("the simulation itself failed: \(error)")
         }
+    }
+
+    /// Whether the broker has nothing left. It may have what nobody saw arrive: its publisher was killed before the answer.
+    private var isEmpty: Bool {
+        (memory.depth(of: Scenario.inputTopic, group: "worker")?.total ?? 0) == 0
+            && (memory.depth(of: Scenario.outputTopic, group: "sink")?.total ?? 0) == 0
     }
 
     /// Runs one member after the other.
