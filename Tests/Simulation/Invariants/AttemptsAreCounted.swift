@@ -11,7 +11,7 @@ struct AttemptsAreCounted: Invariant {
         case .called(let call, let message, let world, let attempt, let deliveryAttempt):
             guard let subject = facts.subjects[message], subject.excuses == 0 else { return nil }
             guard deliveryAttempt == subject.attempts + 1 else {
-                return "call \(call) for message \(message) was told of delivery \(deliveryAttempt), it was the \(subject.attempts + 1)th"
+                return "call \(call) for message \(message) was told of delivery \(deliveryAttempt), not \(subject.attempts + 1)"
             }
             let before = subject.calls.dropLast()
             // A handler that asks for its message later by itself starts the count at the transport's again.

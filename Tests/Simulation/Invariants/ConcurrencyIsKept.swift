@@ -8,6 +8,6 @@ struct ConcurrencyIsKept: Invariant {
         }
         let count = facts.running.count { $0.call.world == world && facts.subjects[$0.call.message]?.topic == topic }
         return count <= facts.scenario.concurrency
-            ? nil : "\(count) messages of '\(topic)' are handled at once in world \(world), which has \(facts.scenario.concurrency) workers"
+            ? nil : "world \(world) handles \(count) messages of '\(topic)' at once, with \(facts.scenario.concurrency) workers"
     }
 }

@@ -13,7 +13,7 @@ struct NoDuplicateWithoutFault: Invariant {
                 ? nil : "message \(message) was handled \(count) times, and \(subject.excuses) things went wrong"
         case .stored(let message, Scenario.poisonTopic):
             guard let subject = facts.subjects[message], subject.letters > 1 + subject.excuses else { return nil }
-            return "message \(message) went to the poison topic \(subject.letters) times, and \(subject.excuses) things went wrong"
+            return "message \(message) was poisoned \(subject.letters) times, and \(subject.excuses) things went wrong"
         default: return nil
         }
     }

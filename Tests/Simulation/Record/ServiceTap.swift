@@ -87,7 +87,9 @@ final class ServiceSubscription: SubscriptionWrapper {
         let arrived = chronicle.arrivals[before.count...]
         for token in tokens where !arrived.contains(token.rawValue) {
             let name = Chronicle.DeliveryName(subscription: number, token: token.rawValue)
-            guard let message = chronicle.messages[name], chronicle.subjects[message]?.out.contains(name) == true else { continue }
+            guard let message = chronicle.messages[name], chronicle.subjects[message]?.out.contains(name) == true else {
+                continue
+            }
             chronicle.record(.settlementLost(message))
         }
     }

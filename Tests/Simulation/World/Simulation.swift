@@ -75,7 +75,8 @@ final class Simulation: @unchecked Sendable {
     private var unfinished: String {
         let list = chronicle.unfinished.prefix(5).map { number in
             let subject = chronicle.subjects[number]
-            return "message \(number) of '\(subject?.topic ?? "")' (\(subject?.calls.count ?? 0) calls, \(subject?.out.count ?? 0) out)"
+            let (calls, out) = (subject?.calls.count ?? 0, subject?.out.count ?? 0)
+            return "message \(number) of '\(subject?.topic ?? "")' (\(calls) calls, \(out) out)"
         }
         return list.isEmpty ? "no message" : list.joined(separator: ", ")
     }
@@ -248,7 +249,9 @@ final class Simulation: @unchecked Sendable {
         return body
     }
 
-    private nonisolated(nonsending) func handle(_ message: Message, _ context: HandlerContext, _ world: Int) async throws -> Outputs {
+    private nonisolated(nonsending) func handle(
+        _ message: Message, _ context: HandlerContext, _ world: Int
+    ) async throws -> Outputs {
         guard let script = scripts[message.number] else { throw Reject("unknown") }
         let call = chronicle.begin(
             message.number, world: world, attempt: context.attempt, deliveryAttempt: context.deliveryAttempt)
