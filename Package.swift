@@ -161,5 +161,11 @@ let package = Package(
             dependencies: ["Millrace", "MillraceMemory", "MillraceRedis", "MillraceTesting", "MillraceTool", "TestSupport"],
             swiftSettings: strict),
         .testTarget(name: "DocumentationTests", swiftSettings: strict),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["Millrace", "MillraceRedis", "MillraceSQLite"], path: "Tests/Fuzz",
+            exclude: ["Corpus"], swiftSettings: strict),
+        .executableTarget(
+            name: "simulation", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], path: "Tests/Simulation",
+            swiftSettings: strict),
     ]
 )
