@@ -141,6 +141,13 @@ let package = Package(
             name: "MillraceAMQPTests", dependencies: ["Millrace", "MillraceAMQP", "MillraceTesting", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "InteroperabilityTests",
+            dependencies: [
+                "Millrace", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
+                "MillraceTesting", "TestSupport", "kafka-mock",
+            ],
+            path: "Tests/Interoperability", exclude: ["Clients"], swiftSettings: strict),
+        .testTarget(
             name: "MillraceCQRSTests",
             dependencies: [
                 "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceCQRS", "MillraceTesting",

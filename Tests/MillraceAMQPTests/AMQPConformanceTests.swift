@@ -2,6 +2,7 @@ import Foundation
 import Millrace
 import MillraceAMQP
 import MillraceTesting
+import TestSupport
 import Testing
 
 extension AMQPTests {

@@ -4,36 +4,20 @@ import MillraceAMQP
 import MillraceTesting
 import Testing
 
-extension AMQPTests {
-    /// What other clients write is read, and what is written they can read.
+extension InteroperabilityTests.AMQP {
+    /// Messages of pika's that are not Watermill's, and what it sees of properties.
     @Suite("Foreign messages") struct ForeignMessages {
-        private let topic = "foreign-\(MessageID.next())"
+        private typealias AMQP = InteroperabilityTests.AMQP
+        private static let foreign = PythonClient(script: "amqp_foreign.py")
 
-        private func connect() async throws -> AMQPTransport {
-            try await AMQPTransport(AMQPOptions(url: try await Conformance.url), observers: Observers())
-        }
+        private let topic = InteroperabilityTests.name("foreign")
+
+        private func connect() async throws -> AMQPTransport { try await AMQP.connect() }
 
         @Test("with headers of any type become metadata, and never an error") func headers() async throws {
             let transport = try await connect()
             let probe = try await TopicProbe(of: topic, on: transport, group: "g")
-            _ = try await ForeignClient.run(
-                try await Conformance.url,
-                """
-                deep = []
-                for _ in range(60): deep = [deep]
-                headers = {
-                    "_watermill_message_uuid": "0198f2c4-7b1e-7c3a-9d2e-5a6b7c8d9e0f", "text": "grüße", "": "unnamed",
-                    "yes": True, "small": 7, "large": 2**40, "negative": -5, "nothing": None, "bytes": bytes([255, 0, 1]),
-                    "decimal": decimal.Decimal("1.05"), "time": datetime.datetime(2026, 1, 2, 3, 4, 5), "list": [1, "a", None, [True]],
-                    "table": {"b": {"c": "d\\n"}, "n": 1}, "deep": deep, "x-death": [{"reason": "expired", "count": 2}],
-                    "millrace-key": "customer 7", "millrace-attempt": "3", "x-delivery-count": 4,
-                }
-                properties = pika.BasicProperties(
-                    headers=headers, content_type="application/json", content_encoding="identity", priority=3, correlation_id="c-1",
-                    reply_to="answers", expiration="60000", message_id="m-1", timestamp=1700000000, type="order", user_id="guest",
-                    app_id="pika", delivery_mode=2)
-                channel.basic_publish("\(topic)", "", b"\\x00payload", properties)
-                """)
+            try await Self.foreign.run("typed", try await AMQP.foreignURL, topic)
             let message = try await probe.next()
             #expect(message.id.description == "0198f2c4-7b1e-7c3a-9d2e-5a6b7c8d9e0f" && message.key == "customer 7")
             #expect(message.payload.withUnsafeBytes { Array($0) } == [0] + Array("payload".utf8))
@@ -62,15 +46,8 @@ extension AMQPTests {
         @Test("without anything but a body are messages with an id of their own") func bare() async throws {
             let transport = try await connect()
             let reader = try await transport.subscribe(to: topic, SubscriptionOptions(group: "g"))
-            _ = try await ForeignClient.run(
-                try await Conformance.url,
-                """
-                channel.basic_publish("\(topic)", "", b"")
-                channel.basic_publish("\(topic)", "", b"x", pika.BasicProperties(headers={"_watermill_message_uuid": 5}))
-                channel.basic_publish("\(topic)", "", b"y", pika.BasicProperties(message_id="own"))
-                channel.basic_publish("\(topic)", "", b"z", pika.BasicProperties(headers={"h" + str(i): i for i in range(6000)}))
-                """)
-            let messages = try await withTimeLimit(AMQPTests.patience, "four messages") {
+            try await Self.foreign.run("bare", try await AMQP.foreignURL, topic)
+            let messages = try await withTimeLimit(InteroperabilityTests.patience, "four messages") {
                 var batch = DeliveryBatch()
                 while batch.count < 4, try await reader.pull(into: &batch, upTo: 4 - batch.count) {}
                 return batch.records.map(\.message)
@@ -83,7 +60,7 @@ extension AMQPTests {
             await transport.close()
         }
 
-        @Test("are written as Watermill writes them") func written() async throws {
+        @Test("are written with the properties that AMQP has for their metadata") func written() async throws {
             let transport = try await connect()
             try await transport.prepare(topic: topic, group: "g")
             var message = Message(
@@ -91,13 +68,7 @@ extension AMQPTests {
             message.metadata[MetadataKey.correlationID] = "c-2"
             message.metadata[AMQPMetadata.priority] = "4"
             try await transport.publish(message, to: topic)
-            let output = try await ForeignClient.run(
-                try await Conformance.url,
-                """
-                method, properties, body = channel.basic_get("\(topic)_g", auto_ack=True)
-                print(json.dumps([body.decode(), properties.headers, properties.delivery_mode, properties.content_type,
-                    properties.correlation_id, properties.priority], sort_keys=True))
-                """)
+            let output = try await Self.foreign.run("show", try await AMQP.foreignURL, "\(topic)_g")
             let expected =
                 "[\"hello\", {\"_watermill_message_uuid\": \"\(message.id)\", \"content-type\": \"text/plain\", "
                 + "\"correlation_id\": \"c-2\", \"kind\": \"greeting\", \"millrace-header-CC\": \"not a route\"}, 2, "
@@ -106,41 +77,14 @@ extension AMQPTests {
             await transport.close()
         }
 
-        @Test("whose metadata does not fit are refused, all of their call") func tooLarge() async throws {
-            let transport = try await connect()
-            let probe = try await TopicProbe(of: topic, on: transport, group: "g")
-            let wrong = [
-                Message(text: "x", metadata: [String(repeating: "k", count: 256): "v"]),
-                Message(text: "x", metadata: ["k": String(repeating: "v", count: 140_000)]),
-                Message(text: "x", metadata: [AMQPMetadata.priority: "300"]),
-                Message(text: "x", metadata: [AMQPMetadata.expiration: "soon"]),
-            ]
-            for message in wrong {
-                let error = await #expect(throws: MillraceError.self) {
-                    try await transport.publish([Message(text: "good"), message], to: topic)
-                }
-                #expect(error?.code == .invalidMessage)
-            }
-            // Nearly a whole frame of it.
-            let large = Message(text: "large", metadata: ["k": String(repeating: "v", count: 129_000)])
-            try await transport.publish(large, to: topic)
-            #expect(try await probe.next() == large)
-            await transport.close()
-        }
-
         @Test("that can't come back as they are stay with their reader until they are due") func tooLargeToComeBack() async throws
         {
             let transport = try await connect()
             let reader = try await transport.subscribe(to: topic, SubscriptionOptions(group: "g"))
             // As text it takes more than a frame.
-            _ = try await ForeignClient.run(
-                try await Conformance.url,
-                """
-                headers = {"list": [True] * 50000, "bytes": bytes(range(256)) * 50}
-                channel.basic_publish("\(topic)", "", b"x", pika.BasicProperties(headers=headers))
-                """)
+            try await Self.foreign.run("large", try await AMQP.foreignURL, topic)
             for attempt in 1...3 {
-                let record = try await withTimeLimit(AMQPTests.patience, "attempt \(attempt)") {
+                let record = try await withTimeLimit(InteroperabilityTests.patience, "attempt \(attempt)") {
                     var batch = DeliveryBatch()
                     _ = try await reader.pull(into: &batch, upTo: 1)
                     return batch.records[0]
@@ -151,7 +95,7 @@ extension AMQPTests {
             }
             try await reader.flush()
             let letters = try await transport.subscribe(to: topic + ".dead-letter", SubscriptionOptions(group: "dead-letters"))
-            let letter = try await withTimeLimit(AMQPTests.patience, "the dead letter") {
+            let letter = try await withTimeLimit(InteroperabilityTests.patience, "the dead letter") {
                 var batch = DeliveryBatch()
                 _ = try await letters.pull(into: &batch, upTo: 1)
                 return batch.records[0].message

@@ -1,6 +1,5 @@
 import Foundation
 import Millrace
-import TestSupport
 
 #if canImport(Glibc)
 import Glibc
@@ -14,23 +13,23 @@ import Darwin
 /// meets no other Erlang on this machine. Starting it takes 5 to 15 seconds.
 ///
 /// It ends with the last reference to it, and with this process, however that ends.
-final class RabbitServer: Sendable {
+package final class RabbitServer: Sendable {
     /// One server for all tests that do not disturb others. Started on first use.
-    static var shared: RabbitServer { get async throws { try await BlockingCall.run { try sharedServer.get() } } }
+    package static var shared: RabbitServer { get async throws { try await BlockingCall.run { try sharedServer.get() } } }
     private static let sharedServer = Result { try RabbitServer() }
     /// One for those that do, one test after the other.
-    static var disturbed: RabbitServer { get async throws { try await BlockingCall.run { try disturbedServer.get() } } }
+    package static var disturbed: RabbitServer { get async throws { try await BlockingCall.run { try disturbedServer.get() } } }
     private static let disturbedServer = Result { try RabbitServer() }
 
-    static func start(_ settings: [String] = [], certificates: TestCertificates? = nil) async throws -> RabbitServer {
+    package static func start(_ settings: [String] = [], certificates: TestCertificates? = nil) async throws -> RabbitServer {
         try await BlockingCall.run { try RabbitServer(settings, certificates) }
     }
 
     /// The program itself: the one in /usr/sbin changes to a user who may not write here.
     private static let programs = "/usr/lib/rabbitmq/bin/"
 
-    let port: Int
-    let tlsPort: Int
+    package let port: Int
+    package let tlsPort: Int
     private let folder: TemporaryFolder
     private let mapper: ChildProcess
     private let environment: [String: String]
@@ -81,13 +80,13 @@ final class RabbitServer: Sendable {
         return text.components(separatedBy: "Starting broker... completed").count - 1
     }
 
-    var url: String { "amqp://guest:guest@127.0.0.1:\(port)" }
+    package var url: String { "amqp://guest:guest@127.0.0.1:\(port)" }
 
     /// Ends the server in good order.
-    func stop() { end(with: SIGTERM) }
+    package func stop() { end(with: SIGTERM) }
 
     /// Kills the server on the spot.
-    func kill9() { end(with: SIGKILL) }
+    package func kill9() { end(with: SIGKILL) }
 
     private func end(with signal: Int32) {
         let ended = process.withLock { process in
@@ -98,9 +97,9 @@ final class RabbitServer: Sendable {
     }
 
     /// Starts it again, on the same ports and data.
-    func startAgain() async throws { try await BlockingCall.run { [self] in try run() } }
+    package func startAgain() async throws { try await BlockingCall.run { [self] in try run() } }
 
-    func restart() async throws {
+    package func restart() async throws {
         try await BlockingCall.run { [self] in
             stop()
             try run()
@@ -109,7 +108,7 @@ final class RabbitServer: Sendable {
 
     /// Runs `rabbitmqctl`, and returns what it writes. Half a second.
     @discardableResult
-    func control(_ arguments: String...) async throws -> String {
+    package func control(_ arguments: String...) async throws -> String {
         try await BlockingCall.run { [self] in
             let output = folder.file("control-\(MessageID.next())")
             let variables = environment.map { "\($0.key)=\($0.value)" }

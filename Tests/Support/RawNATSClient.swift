@@ -1,5 +1,4 @@
 import Millrace
-import TestSupport
 
 #if canImport(Glibc)
 import Glibc
@@ -10,16 +9,16 @@ import Darwin
 #endif
 
 /// A client that speaks NATS' text protocol by itself, so that what is on the wire is seen as it is. Blocking.
-final class ForeignClient: @unchecked Sendable {
+package final class RawNATSClient: @unchecked Sendable {
     // Safe to share: used by one task after another.
-    struct Received {
-        let subject: String
-        let reply: String?
+    package struct Received: Sendable {
+        package let subject: String
+        package let reply: String?
         /// The lines of the headers, without the first one.
-        let headers: [String]
-        let payload: [UInt8]
+        package let headers: [String]
+        package let payload: [UInt8]
 
-        var text: String { String(decoding: payload, as: UTF8.self) }
+        package var text: String { String(decoding: payload, as: UTF8.self) }
     }
 
     private let descriptor: Int32
@@ -55,17 +54,17 @@ final class ForeignClient: @unchecked Sendable {
     deinit { close(descriptor) }
 
     /// Connects, on a thread that may block.
-    static func connect(to server: NATSServer) async throws -> ForeignClient {
-        try await BlockingCall.run { try ForeignClient(port: server.port) }
+    package static func connect(to server: NATSServer) async throws -> RawNATSClient {
+        try await BlockingCall.run { try RawNATSClient(port: server.port) }
     }
 
     /// Calls its methods on a thread that may block.
-    func run<Result: Sendable>(_ body: @escaping @Sendable (ForeignClient) throws -> Result) async throws -> Result {
+    package func run<Result: Sendable>(_ body: @escaping @Sendable (RawNATSClient) throws -> Result) async throws -> Result {
         try await BlockingCall.run { [self] in try body(self) }
     }
 
     /// Publishes bytes, with lines of headers if there are any.
-    func publish(_ payload: [UInt8], to subject: String, reply: String? = nil, headers: [String]? = nil) throws {
+    package func publish(_ payload: [UInt8], to subject: String, reply: String? = nil, headers: [String]? = nil) throws {
         let reply = reply.map { "\($0) " } ?? ""
         guard let headers else {
             try send(Array("PUB \(subject) \(reply)\(payload.count)\r\n".utf8) + payload + [13, 10])
@@ -77,14 +76,14 @@ final class ForeignClient: @unchecked Sendable {
         try ping()
     }
 
-    func subscribe(to subject: String) throws {
+    package func subscribe(to subject: String) throws {
         nextSubscription += 1
         try send("SUB \(subject) \(nextSubscription)")
         try ping()
     }
 
     /// Sends a request and returns the answer's text.
-    func request(_ subject: String, _ text: String = "") throws -> String {
+    package func request(_ subject: String, _ text: String = "") throws -> String {
         let inbox = "_INBOX.foreign.\(UInt64.random(in: 0 ... .max))"
         try subscribe(to: inbox)
         try publish(Array(text.utf8), to: subject, reply: inbox)
@@ -94,7 +93,7 @@ final class ForeignClient: @unchecked Sendable {
     private var messages: [Received] = []
 
     /// The next message of any subscription.
-    func next() throws -> Received {
+    package func next() throws -> Received {
         while messages.isEmpty { try step(until: nil) }
         return messages.removeFirst()
     }

@@ -1,7 +1,5 @@
 import Foundation
 import Millrace
-import MillraceNATS
-import TestSupport
 
 #if canImport(Glibc)
 import Glibc
@@ -15,17 +13,17 @@ import Darwin
 ///
 /// It ends with the last reference to it, and with this process, however that ends. `MILLRACE_NATS_SERVER` names the program, if it is
 /// another one than the `nats-server` of the path.
-final class NATSServer: Sendable {
+package final class NATSServer: Sendable {
     /// One server for all tests that do not disturb others. Started on first use.
-    static var shared: NATSServer { get async throws { try await BlockingCall.run { try sharedServer.get() } } }
+    package static var shared: NATSServer { get async throws { try await BlockingCall.run { try sharedServer.get() } } }
     private static let sharedServer = Result { try NATSServer([]) }
 
     /// Starts a server with further lines of configuration, on a thread that may block.
-    static func start(_ lines: [String] = [], jetStream: Bool = true) async throws -> NATSServer {
+    package static func start(_ lines: [String] = [], jetStream: Bool = true) async throws -> NATSServer {
         try await BlockingCall.run { try NATSServer(lines, jetStream: jetStream) }
     }
 
-    let port: Int
+    package let port: Int
     private let folder: TemporaryFolder
     private let process = Lock<ChildProcess?>(nil)
     /// One restart after the other.
@@ -62,27 +60,16 @@ final class NATSServer: Sendable {
         return process
     }
 
-    var url: String { "nats://127.0.0.1:\(port)" }
-
-    /// Options that reach it.
-    var options: NATSOptions { NATSOptions(servers: ["127.0.0.1:\(port)"]) }
-
-    func connect(_ observers: Observers = Observers(), _ change: (inout NATSOptions) -> Void = { _ in }) async throws
-        -> NATSTransport
-    {
-        var options = options
-        change(&options)
-        return try await NATSTransport(options, observers: observers)
-    }
+    package var url: String { "nats://127.0.0.1:\(port)" }
 
     /// Ends the server in good order. Does nothing when it is stopped already.
-    func stop() async throws { try await BlockingCall.run { [self] in end(with: SIGTERM) } }
+    package func stop() async throws { try await BlockingCall.run { [self] in end(with: SIGTERM) } }
 
     /// Kills the server on the spot.
-    func kill9() async throws { try await BlockingCall.run { [self] in end(with: SIGKILL) } }
+    package func kill9() async throws { try await BlockingCall.run { [self] in end(with: SIGKILL) } }
 
     /// Starts the server again, on the same port and data, after a stop if it runs.
-    func restart(killing: Bool = false) async throws {
+    package func restart(killing: Bool = false) async throws {
         try await BlockingCall.run { [self] in
             try restarting.withLock { _ in
                 end(with: killing ? SIGKILL : SIGTERM)
@@ -93,8 +80,8 @@ final class NATSServer: Sendable {
     }
 
     /// Lets the server hang until ``resume()``: connections stay open, nothing is answered.
-    func pause() { process.withLock { $0?.signal(SIGSTOP) } }
-    func resume() { process.withLock { $0?.signal(SIGCONT) } }
+    package func pause() { process.withLock { $0?.signal(SIGSTOP) } }
+    package func resume() { process.withLock { $0?.signal(SIGCONT) } }
 
     private func end(with signal: Int32) {
         let process = process.withLock { $0.take() }
@@ -102,5 +89,5 @@ final class NATSServer: Sendable {
         process?.kill(signal)
     }
 
-    var log: String { folder.read("log") }
+    package var log: String { folder.read("log") }
 }
