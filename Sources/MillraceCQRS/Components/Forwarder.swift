@@ -62,7 +62,8 @@ public struct Forwarder: Sendable {
 
     func step(_ delivery: Delivery) -> Relay.Step {
         let envelope = delivery.message
-        guard let (message, topic) = Envelope.unwrap(envelope) ?? (readsWatermill ? WatermillEnvelope.unwrap(envelope) : nil) else {
+        let unwrapped = Envelope.unwrap(envelope) ?? (readsWatermill ? WatermillEnvelope.unwrap(envelope) : nil)
+        guard let (message, topic) = unwrapped else {
             return .giveUp(reason: "message \(envelope.id) does not say what topic it is for")
         }
         guard (try? Naming.checkTopic(topic)) != nil else {
