@@ -151,7 +151,7 @@ let package = Package(
             name: "MillraceCQRSTests",
             dependencies: [
                 "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceCQRS", "MillraceTesting",
-                "TestSupport",
+                "TestSupport", "CSQLite",
             ],
             swiftSettings: strict),
         .testTarget(
