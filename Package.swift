@@ -141,10 +141,17 @@ let package = Package(
             name: "MillraceAMQPTests", dependencies: ["Millrace", "MillraceAMQP", "MillraceTesting", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "InteroperabilityTests",
+            dependencies: [
+                "Millrace", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
+                "MillraceTesting", "TestSupport", "kafka-mock",
+            ],
+            path: "Tests/Interoperability", exclude: ["Clients"], swiftSettings: strict),
+        .testTarget(
             name: "MillraceCQRSTests",
             dependencies: [
                 "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceCQRS", "MillraceTesting",
-                "TestSupport",
+                "TestSupport", "CSQLite",
             ],
             swiftSettings: strict),
         .testTarget(
@@ -171,5 +178,11 @@ let package = Package(
             ],
             path: "Tests/Faults", exclude: ["run"], swiftSettings: strict),
         .testTarget(name: "FaultSuiteTests", dependencies: ["faults", "Millrace"], swiftSettings: strict),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["Millrace", "MillraceRedis", "MillraceSQLite"], path: "Tests/Fuzz",
+            exclude: ["Corpus"], swiftSettings: strict),
+        .executableTarget(
+            name: "simulation", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], path: "Tests/Simulation",
+            swiftSettings: strict),
     ]
 )

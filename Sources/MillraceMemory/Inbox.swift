@@ -43,6 +43,12 @@ struct Inbox: ~Copyable {
         }
     }
 
+    /// Leases have run out, which frees places of the prefetch: lets all who wait for theirs look again.
+    mutating func wakeHeld(into wakeups: inout Wakeups) {
+        version &+= 1
+        wakeups.add(held.removeAll())
+    }
+
     /// Takes a reader out, wherever it waits.
     mutating func remove(_ id: UInt64) -> Waiters.Continuation? { idle.remove(id) ?? held.remove(id) }
 

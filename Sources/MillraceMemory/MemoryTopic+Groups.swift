@@ -111,7 +111,9 @@ extension MemoryTopic {
         _ = clock.schedule(at: ClockInstant(nanoseconds: instant)) { [self] in
             let now = clock.now.nanoseconds
             let (expired, next) = group.locked { $0.expireLeases(at: now, timer: instant) }
-            change(group)
+            change(group) { inbox, wakeups in
+                if !expired.isEmpty { inbox.wakeHeld(into: &wakeups) }
+            }
             for entry in expired {
                 observers.report(
                     .warning,

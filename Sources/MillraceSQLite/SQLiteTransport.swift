@@ -92,12 +92,6 @@ public final class SQLiteTransport: Transport {
         try await publish(messages, to: topic, due: time)
     }
 
-    /// Publishes messages after a delay. See ``publish(_:to:at:)``.
-    public func publish(_ messages: [Message], to topic: String, after delay: Duration) async throws {
-        let due = core.clock.unixMilliseconds.addingReportingOverflow(delay.nanosecondsClamped / 1_000_000)
-        try await publish(messages, to: topic, due: due.overflow ? .max : due.partialValue)
-    }
-
     private func publish(_ messages: [Message], to topic: String, due: Int64?) async throws {
         try Naming.checkTopic(topic)
         for message in messages { try Naming.check(message) }
@@ -197,5 +191,13 @@ public final class SQLiteTransport: Transport {
             for subscription in open { await subscription.close() }
             await core.writer.stop()
         }
+    }
+}
+
+extension SQLiteTransport: DelayedPublisher {
+    /// Publishes messages after a delay, which outlives the process. See ``publish(_:to:at:)``.
+    public func publish(_ messages: [Message], to topic: String, after delay: Duration) async throws {
+        let due = core.clock.unixMilliseconds.addingReportingOverflow(delay.nanosecondsClamped / 1_000_000)
+        try await publish(messages, to: topic, at: due.overflow ? .max : due.partialValue)
     }
 }

@@ -62,6 +62,19 @@ public final class ManualClock: SchedulingClock {
         }
     }
 
+    /// Moves the clock to the time of the action that is due next, and runs that one alone. Returns false, and does nothing,
+    /// when no action waits.
+    @discardableResult
+    public func advanceToNextTimer() -> Bool {
+        let action = state.withLock { state -> TimerHeap.Action? in
+            guard let next = state.timers.earliest else { return nil }
+            state.now = max(state.now, next.nanoseconds)
+            return state.timers.popDue(at: next)
+        }
+        action?()
+        return action != nil
+    }
+
     /// How many actions wait for the clock.
     public var timerCount: Int { state.withLock { $0.timers.count } }
 

@@ -45,6 +45,25 @@ extension MemoryTests {
             #expect(broker.count(of: fault) == 1)
         }
 
+        /// Found by simulation, seed 323: a reader whose prefetch was used up was not woken when a lease ran out.
+        @Test func readerWithFullPrefetchWakesWhenItsLeaseRunsOut() async throws {
+            let broker = MemoryTransport(clock: clock, observers: Observers())
+            let reader = try await broker.subscribe(
+                to: "t", SubscriptionOptions(group: "g", prefetch: 1, lease: .seconds(5)))
+            try await broker.publish(Message(text: "0"), to: "t")
+            _ = try await reader.take(1)
+            let deadline = clock.now.advanced(by: .seconds(60))
+            async let again = withTimeLimit(.seconds(30), "the delivery whose lease ran out") {
+                var batch = DeliveryBatch()
+                _ = try await reader.pull(into: &batch, upTo: 1, until: deadline)
+                return batch.records.map(\.attempt)
+            }
+            // Those of the lease and of the reader, which waits then.
+            try await clock.waitForTimers(2)
+            clock.advance(by: .seconds(5))
+            #expect(try await again == [2])
+        }
+
         @Test func droppedAcknowledgementComesBackAfterItsLease() async throws {
             let broker = faulty([.dropAcknowledgement: .nth(1)])
             let reader = try await broker.subscribe(to: "t", SubscriptionOptions(group: "g", lease: .seconds(5)))

@@ -1,6 +1,7 @@
 import Millrace
 import MillraceNATS
 import MillraceTesting
+import TestSupport
 import Testing
 
 extension NATSTests {

@@ -1,6 +1,7 @@
 import Millrace
 import MillraceNATS
 import MillraceTesting
+import TestSupport
 import Testing
 
 extension NATSTests {
@@ -35,7 +36,7 @@ extension NATSTests {
         )
         func deletedConsumer() async throws {
             let server = try await NATSServer.start()
-            let (transport, foreign) = (try await server.connect(), try await ForeignClient.connect(to: server))
+            let (transport, foreign) = (try await server.connect(), try await RawNATSClient.connect(to: server))
             let group = try await transport.subscribe(to: "t", SubscriptionOptions(group: "g"))
             let copy = try await transport.subscribe(to: "t", SubscriptionOptions())
             try await transport.publish(texts(0..<10), to: "t")
@@ -59,7 +60,7 @@ extension NATSTests {
         @Test("When its stream is deleted, it is made anew by whoever publishes or subscribes, and all get what comes then")
         func deletedStream() async throws {
             let server = try await NATSServer.start()
-            let (transport, foreign) = (try await server.connect(), try await ForeignClient.connect(to: server))
+            let (transport, foreign) = (try await server.connect(), try await RawNATSClient.connect(to: server))
             let group = try await transport.subscribe(to: "t", SubscriptionOptions(group: "g"))
             let copy = try await transport.subscribe(to: "t", SubscriptionOptions())
             try await transport.publish(texts(0..<10), to: "t")
@@ -103,7 +104,7 @@ extension NATSTests {
         @Test("New streams are as the options say")
         func newStream() async throws {
             let server = try await NATSServer.shared
-            let foreign = try await ForeignClient.connect(to: server)
+            let foreign = try await RawNATSClient.connect(to: server)
             let topic = name("made")
             let transport = try await server.connect {
                 $0.newStreams = NATSNewStreams(
@@ -276,7 +277,7 @@ extension NATSTests {
         @Test("A consumer that somebody else has made is used, unless it can't be")
         func foreignConsumer() async throws {
             let server = try await NATSServer.shared
-            let (transport, foreign) = (try await server.connect(), try await ForeignClient.connect(to: server))
+            let (transport, foreign) = (try await server.connect(), try await RawNATSClient.connect(to: server))
             let topic = name("foreign")
             try await transport.prepare(topic: topic, group: nil)
             let configurations = [

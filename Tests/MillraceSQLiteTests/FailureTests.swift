@@ -122,7 +122,7 @@ import Testing
         try newer.execute("CREATE TABLE millrace_schema (version INTEGER); INSERT INTO millrace_schema VALUES (99)")
         let unsupported = await refusal(folder.file("newer.db"))
         #expect(unsupported?.code == .unsupported)
-        #expect(unsupported?.message.contains("version 99, this Millrace knows up to 1") == true)
+        #expect(unsupported?.message.contains("version 99, this Millrace knows up to 2") == true)
     }
 
     /// Root may write what is read-only, so this is done with a file that SQLite itself may not write.

@@ -40,14 +40,19 @@ package final class ChildProcess: Sendable {
     package convenience init(
         program: String, _ arguments: [String], environment: [String: String] = [:], log: String
     ) throws {
+        let variables = environment.map { "\($0.key)=\($0.value)" }
+        try self.init(["env"] + variables + [Self.path(of: program)] + arguments, log: log)
+    }
+
+    /// Where a program of this package is, which is built beside the tests.
+    package static func path(of program: String) throws -> String {
         let folder = Bundle.main.bundleURL.deletingLastPathComponent()
         let candidates = [folder.appending(path: program), Bundle.main.bundleURL.appending(path: program)]
         guard let found = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0.path) }) else {
             throw MillraceError(
                 .invalidState, "there is no program '\(program)' in \(candidates.map(\.path))", isRetriable: false)
         }
-        let variables = environment.map { "\($0.key)=\($0.value)" }
-        try self.init(["env"] + variables + [found.path] + arguments, log: log)
+        return found.path
     }
 
     /// The complete lines of its output so far.

@@ -22,7 +22,8 @@ package enum DurationText {
 
     /// The shortest such text of a duration, cut to milliseconds.
     package static func text(of duration: Duration) -> String {
-        let milliseconds = Int64(duration / .milliseconds(1))
+        // Not by a quotient of durations: that is a floating-point number, and 5,090 seconds become 5,089,999 milliseconds.
+        let milliseconds = duration.nanosecondsClamped / 1_000_000
         for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] as [(String, Int64)]
         where milliseconds > 0 && milliseconds % size == 0 {
             return "\(milliseconds / size)\(unit)"

@@ -51,4 +51,15 @@ public enum MetadataKey {
     public static let replays = "millrace-replays"
     /// The consumer group that a message was brought back for; others acknowledge it unseen.
     public static let replayGroup = "millrace-replay-group"
+
+    /// The topic that a message in an outbox, or in the topic of a delayed publisher, is to go to.
+    public static let destination = "millrace-destination"
+    /// The message's own key, where it waits under another one.
+    public static let destinationKey = "millrace-destination-key"
+    /// Says that a message has no key of its own, where it waits under one.
+    public static let destinationHasNoKey = "millrace-destination-no-key"
+    /// When a message is to be published, in milliseconds since 1970.
+    public static let publishAt = "millrace-publish-at"
+    /// The links of the bridges that a message has passed, separated by commas.
+    public static let bridges = "millrace-bridges"
 }

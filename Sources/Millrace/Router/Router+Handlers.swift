@@ -58,6 +58,20 @@ extension Router {
                 body: .message(body)))
     }
 
+    /// Registers a handler that gets many messages at a time and publishes by itself, to what its context names as the publisher:
+    /// so decorators have a part in it. `output` is the topic of all that it publishes, where there is one, and is only told
+    /// of. For the rest see ``consumeBatches(_:from:on:upTo:within:_:_:)``.
+    package func routeBatches(
+        _ name: String, from topic: String, on subscriber: any Subscriber, to output: String?,
+        publishingOn publisher: any Publisher, upTo limit: Int, within wait: Duration, _ options: HandlerOptions,
+        _ body: @escaping @Sendable (HandlerBatch, HandlerContext) async throws -> Void
+    ) throws {
+        try register(
+            HandlerDefinition(
+                name: name, topic: topic, subscriber: subscriber, output: output.map { .init(topic: $0, publisher: publisher) },
+                publisher: publisher, options: options, body: .batch(body, upTo: limit, within: wait)))
+    }
+
     /// Registers a handler that gets many messages at a time and publishes nothing.
     ///
     /// A batch is complete when it holds `limit` messages, or when its first message has waited for `wait`. What `body` has

@@ -25,6 +25,8 @@ public struct MillraceError: Error, Sendable {
         public static let closed = Code(description: "closed")
         /// The call is not possible in the present state: a router that runs already, for example.
         public static let invalidState = Code(description: "invalidState")
+        /// A value has been changed by somebody else since it was read.
+        public static let conflict = Code(description: "conflict")
         /// Some messages were not accepted; ``MillraceError/failures`` lists them.
         public static let publishFailed = Code(description: "publishFailed")
         /// A bounded buffer is full and its policy is to refuse.
@@ -33,6 +35,8 @@ public struct MillraceError: Error, Sendable {
         public static let decodingFailed = Code(description: "decodingFailed")
         /// A message has a name or a version that its reader does not know.
         public static let unknownMessage = Code(description: "unknownMessage")
+        /// There is no saga that a message could go on with.
+        public static let unknownSaga = Code(description: "unknownSaga")
         /// A request was handled, and not with success.
         public static let requestFailed = Code(description: "requestFailed")
         /// A handler took longer than its limit.

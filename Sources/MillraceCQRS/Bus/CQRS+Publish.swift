@@ -21,6 +21,42 @@ extension CQRS {
         try await publisher.publish(message, to: topic)
     }
 
+    /// Sends a command after a delay, and returns when ``CQRSOptions/delays`` keeps it.
+    ///
+    /// - Throws: What the codec, the hook and `DelayedPublisher.publish` throw; `invalidState` when there is nothing that could
+    ///   keep it. Cancelling the task ends the wait.
+    public func send<C: Command>(
+        _ command: C, after delay: Duration, key: String? = nil, metadata: Metadata = .init()
+    ) async throws {
+        try await publish(command, after: delay, key, metadata)
+    }
+
+    /// Publishes an event after a delay. For the rest see ``send(_:after:key:metadata:)``.
+    public func publish<E: DomainEvent>(
+        _ event: E, after delay: Duration, key: String? = nil, metadata: Metadata = .init()
+    ) async throws {
+        try await publish(event, after: delay, key, metadata)
+    }
+
+    private func publish(
+        _ value: some TypedMessage, after delay: Duration, _ key: String?, _ metadata: Metadata
+    ) async throws {
+        let delays = try delays
+        let (message, topic) = try await writer.message(for: value, key: key, metadata: metadata)
+        try await delays.publish(message, to: topic, after: delay)
+    }
+
+    /// What keeps messages that are to leave later.
+    var delays: any DelayedPublisher {
+        get throws {
+            if let delays = options.delays ?? publisher as? any DelayedPublisher { return delays }
+            throw MillraceError(
+                .invalidState,
+                "CQRS: nothing keeps messages that are to leave later: the publisher, which is \(type(of: publisher)), does not, "
+                    + "and CQRSOptions.delays is nil", isRetriable: false)
+        }
+    }
+
     /// Sends commands, those of one topic in one call to the transport, in their order.
     ///
     /// - Throws: What the codec and the hook throw, before anything is sent. A `MillraceError` of code `publishFailed` lists by their

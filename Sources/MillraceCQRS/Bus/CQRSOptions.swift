@@ -10,7 +10,9 @@ public struct CQRSOptions: Sendable {
     public var hooks: CQRSHooks
     /// How requests are answered.
     public var replies: ReplyOptions
-    /// The clock that requests wait on.
+    /// What keeps messages that are to leave later. Defaults to nil: the transport itself, if it is a `DelayedPublisher`.
+    public var delays: (any DelayedPublisher)?
+    /// The clock that requests and delays are told by.
     public var clock: any SchedulingClock
     /// Who is told what happens to the reply inbox. Defaults to warnings and errors on standard error.
     public var observers: Observers
@@ -18,12 +20,14 @@ public struct CQRSOptions: Sendable {
     /// Options with the given values.
     public init(
         codecs: any CodecFamily = JSONCodecs(), unreadable: UnreadablePolicy = .init(), hooks: CQRSHooks = .init(),
-        replies: ReplyOptions = .init(), clock: any SchedulingClock = SystemClock.shared, observers: Observers = .standard
+        replies: ReplyOptions = .init(), delays: (any DelayedPublisher)? = nil, clock: any SchedulingClock = SystemClock.shared,
+        observers: Observers = .standard
     ) {
         self.codecs = codecs
         self.unreadable = unreadable
         self.hooks = hooks
         self.replies = replies
+        self.delays = delays
         self.clock = clock
         self.observers = observers
     }

@@ -21,6 +21,15 @@ public struct CQRSStatistics: Sendable, Hashable, Codable {
     /// Requests that wait for a reply at this moment.
     public internal(set) var pendingRequests = 0
 
+    /// Messages that a saga had seen before: what they had made was published again, if it had not left yet, and no more.
+    public internal(set) var repeatedSagaMessages = 0
+    /// Messages for a saga that has ended, and messages that would have started one that runs.
+    public internal(set) var lateSagaMessages = 0
+    /// Messages for which there was no saga, and which were skipped.
+    public internal(set) var missedSagaMessages = 0
+    /// How often a step of a saga was run again because somebody else had changed the saga meanwhile.
+    public internal(set) var sagaConflicts = 0
+
     /// Nothing yet.
     public init() {}
 }

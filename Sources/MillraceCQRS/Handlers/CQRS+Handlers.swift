@@ -87,6 +87,16 @@ extension CQRS {
         }
     }
 
+    /// The value of a message whose name the reader accepts; nil for one that was seen to by the policy, and is to be acknowledged.
+    func read(_ message: Message, _ context: HandlerContext, with reader: AnyReader) async throws -> (any TypedMessage)? {
+        do {
+            return try reader.read(message)
+        } catch let unreadable as Unreadable {
+            try await options.unreadable.apply(to: message, unreadable, context, statisticsCounter)
+            return nil
+        }
+    }
+
     /// Returns when a message that a handler does not read is to be acknowledged.
     func passOver(_ message: Message, _ name: String?, _ context: HandlerContext, wanted: String) async throws {
         if let name, registry.knows(name) { return }
@@ -97,7 +107,7 @@ extension CQRS {
 
     /// Calls a handler, inside of the hook if there is one.
     func call<Value: TypedMessage>(
-        _ value: Value, _ context: CQRSContext, _ body: @Sendable (Value, CQRSContext) async throws -> Void
+        _ value: Value, _ context: CQRSContext, _ body: (Value, CQRSContext) async throws -> Void
     ) async throws {
         guard let hook = options.hooks.onHandle else { return try await body(value, context) }
         try await hook(value, context) { try await body(value, context) }

@@ -12,6 +12,7 @@ public final class CQRSContext {
     private let cqrs: CQRS
     private let address: ReplyAddress?
     private var outputs = Outputs()
+    private var delayed: [DelayedMessage] = []
     private var replies: [Message] = []
     private var replyCount = 0
     private var isFinished = false
@@ -61,6 +62,20 @@ public final class CQRSContext {
     /// Sends commands when the handler has returned. See ``publish(_:key:metadata:)``.
     public func send(_ commands: [any Command], metadata: Metadata = .init()) async throws {
         for command in commands { try await add(command, nil, metadata) }
+    }
+
+    /// Sends a command some time after the handler has returned: a reminder, or a timeout. The time counts from now on.
+    ///
+    /// It is kept by ``CQRSOptions/delays``. For the rest see ``publish(_:key:metadata:)``.
+    ///
+    /// - Throws: Also `invalidState` when there is nothing that could keep it.
+    public func send<C: Command>(_ command: C, after delay: Duration, key: String? = nil) async throws {
+        try await add(command, key, after: delay)
+    }
+
+    /// Publishes an event some time after the handler has returned. See ``send(_:after:key:)``.
+    public func publish<E: DomainEvent>(_ event: E, after delay: Duration, key: String? = nil) async throws {
+        try await add(event, key, after: delay)
     }
 
     /// Publishes a message without a type when the handler has returned, with the ids that ``publish(_:key:metadata:)`` gives. Throws
@@ -125,6 +140,15 @@ public final class CQRSContext {
         outputs.append(message, to: topic)
     }
 
+    private func add<Value: TypedMessage>(_ value: Value, _ key: String?, after delay: Duration) async throws {
+        _ = try cqrs.delays
+        var metadata = Metadata()
+        stamp(&metadata)
+        let (message, topic) = try await cqrs.writer.message(for: value, key: key, metadata: metadata)
+        try checkOpen()
+        delayed.append(DelayedMessage(message, to: topic, after: delay, by: cqrs.options.clock))
+    }
+
     private func stamp(_ metadata: inout Metadata) {
         if metadata[MetadataKey.correlationID] == nil { metadata[MetadataKey.correlationID] = correlationID }
         if metadata[MetadataKey.causationID] == nil { metadata[MetadataKey.causationID] = message.id.description }
@@ -136,6 +160,17 @@ public final class CQRSContext {
         stamp(&metadata)
         defer { replyCount += 1 }
         return try cqrs.responder.reply(value, number: replyCount, to: address, metadata: metadata)
+    }
+
+    /// Hands what is to leave later to what keeps it. If the handler is run again after this, it leaves again.
+    func publishDelayed() async throws {
+        for message in takeDelayed() { try await message.publish(by: cqrs.delays, cqrs.options.clock) }
+    }
+
+    /// What is to leave later.
+    func takeDelayed() -> [DelayedMessage] {
+        defer { delayed = [] }
+        return delayed
     }
 
     /// What the handler leaves behind; nothing can be added any more.

@@ -29,6 +29,12 @@ public struct CQRSHandler: Sendable {
         self.body = body
         messages = types.map { MessageDescriptor($0) }
     }
+
+    /// The commands that it handles, of which it is to be the only handler.
+    var commands: [String] { messages.filter { $0.kind == .command }.map(\.name) }
+
+    /// Throws a `MillraceError` of code `duplicateHandler` when one of its commands has a handler already.
+    func checkClaims() throws { for command in commands { try cqrs.registry.checkIsFree(command, for: name) } }
 }
 
 extension Router {
@@ -41,14 +47,18 @@ extension Router {
         try handler.cqrs.validate()
         try handler.check()
         for type in handler.types { try handler.cqrs.registry.declare(type) }
-        let command = handler.messages.first { $0.kind == .command }?.name
-        if let command { try handler.cqrs.registry.claim(command, for: handler.name, of: self) }
+        let commands = handler.commands
+        var claimed: [String] = []
         do {
+            for command in commands {
+                try handler.cqrs.registry.claim(command, for: handler.name, of: self)
+                claimed.append(command)
+            }
             try route(
                 handler.name, from: handler.topic, on: handler.cqrs.subscriber, publishingOn: handler.cqrs.publisher,
                 handler.options, handler.body)
         } catch {
-            if let command { handler.cqrs.registry.release(command) }
+            for command in claimed { handler.cqrs.registry.release(command) }
             throw error
         }
     }

@@ -5,7 +5,7 @@ struct EventGroup: Sendable {
     /// What there is for one type of event.
     private struct Slot {
         let type: any DomainEvent.Type
-        let reader: EventReader
+        let reader: AnyReader
         var steps: [OnEvent]
     }
 
@@ -52,18 +52,12 @@ struct EventGroup: Sendable {
             try await cqrs.passOver(message, name, context, wanted: wanted)
             return Outputs()
         }
-        let event: any DomainEvent
-        do {
-            event = try slots[place].reader.read(message)
-        } catch let unreadable as Unreadable {
-            try await cqrs.options.unreadable.apply(to: message, unreadable, context, cqrs.statisticsCounter)
-            return Outputs()
-        }
+        guard let event = try await cqrs.read(message, context, with: slots[place].reader) else { return Outputs() }
         return try await run(slots[place].steps, event, message, context)
     }
 
     private func run(
-        _ steps: [OnEvent], _ event: any DomainEvent, _ message: Message, _ context: HandlerContext
+        _ steps: [OnEvent], _ event: any TypedMessage, _ message: Message, _ context: HandlerContext
     ) async throws -> Outputs {
         var pass = progress.pass(message, context)
         var outputs = Outputs()
@@ -73,6 +67,7 @@ struct EventGroup: Sendable {
                 let stepContext = CQRSContext(message, context, cqrs)
                 try await step.call(event, stepContext, cqrs)
                 pass.end(step.name)
+                try await stepContext.publishDelayed()
                 let made = stepContext.finish()
                 if !made.isEmpty { outputs = outputs.isEmpty ? made : outputs + made }
             }

@@ -10,6 +10,7 @@ struct EventRun<E: DomainEvent>: Sendable {
         guard let event = try await cqrs.read(message, handlerContext, with: reader) else { return Outputs() }
         let context = CQRSContext(message, handlerContext, cqrs)
         try await cqrs.call(event, context, body)
+        try await context.publishDelayed()
         return context.finish()
     }
 }
@@ -43,6 +44,7 @@ struct CommandRun<C: Command>: Sendable {
         guard let command = try await cqrs.read(message, handlerContext, with: reader) else { return Outputs() }
         let context = CQRSContext(message, handlerContext, cqrs, replyingTo: address)
         try await cqrs.call(command, context, body)
+        try await context.publishDelayed()
         return context.finish()
     }
 }

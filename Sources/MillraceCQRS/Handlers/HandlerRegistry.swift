@@ -13,6 +13,14 @@ final class HandlerRegistry: Sendable {
     private struct State {
         var types: [String: any TypedMessage.Type] = [:]
         var claims: [String: Claim] = [:]
+
+        func checkIsFree(_ command: String, for handler: String) throws {
+            guard let holder = claims[command], holder.isHeld else { return }
+            throw MillraceError(
+                .duplicateHandler,
+                "handler '\(handler)': command '\(command)' has a handler already, '\(holder.handler)'; a command has exactly one",
+                isRetriable: false)
+        }
     }
 
     private let state = Lock(State())
@@ -38,14 +46,14 @@ final class HandlerRegistry: Sendable {
     /// Takes a command for a handler. Throws a `MillraceError` of code `duplicateHandler` when another one has it.
     func claim(_ command: String, for handler: String, of router: Router) throws {
         try state.withLock { state in
-            if let holder = state.claims[command], holder.isHeld {
-                throw MillraceError(
-                    .duplicateHandler,
-                    "handler '\(handler)': command '\(command)' has a handler already, '\(holder.handler)'; a command has exactly one",
-                    isRetriable: false)
-            }
+            try state.checkIsFree(command, for: handler)
             state.claims[command] = Claim(router: router, handler: handler)
         }
+    }
+
+    /// Throws a `MillraceError` of code `duplicateHandler` when a command has a handler.
+    func checkIsFree(_ command: String, for handler: String) throws {
+        try state.withLock { try $0.checkIsFree(command, for: handler) }
     }
 
     /// Gives a command back that a handler took and could not be registered for.

@@ -5,8 +5,8 @@ public struct OnEvent: Sendable {
     /// What the group knows the handler by; part of what it remembers of a message.
     public let name: String
     let type: any DomainEvent.Type
-    let reader: @Sendable (any CodecFamily) -> EventReader
-    let call: @Sendable (any DomainEvent, CQRSContext, CQRS) async throws -> Void
+    let reader: @Sendable (any CodecFamily) -> AnyReader
+    let call: @Sendable (any TypedMessage, CQRSContext, CQRS) async throws -> Void
 
     /// A handler for an event.
     ///
@@ -19,22 +19,11 @@ public struct OnEvent: Sendable {
     ) {
         self.name = name ?? E.messageName
         self.type = type
-        reader = { EventReader(TypedReader<E>($0)) }
+        reader = { AnyReader(TypedReader<E>($0)) }
         call = { value, context, cqrs in
             guard let event = value as? E else { return }
             try await cqrs.call(event, context, body)
         }
-    }
-}
-
-/// A ``TypedReader`` whose type is not stated.
-struct EventReader: Sendable {
-    let check: @Sendable () throws -> Void
-    let read: @Sendable (Message) throws -> any DomainEvent
-
-    init<E: DomainEvent>(_ reader: TypedReader<E>) {
-        check = { try reader.validate() }
-        read = { try reader.read($0) }
     }
 }
 

@@ -56,6 +56,17 @@ struct TypedReader<Value: TypedMessage>: Sendable {
     }
 }
 
+/// A ``TypedReader`` whose type is not stated.
+struct AnyReader: Sendable {
+    let check: @Sendable () throws -> Void
+    let read: @Sendable (Message) throws -> any TypedMessage
+
+    init<Value: TypedMessage>(_ reader: TypedReader<Value>) {
+        check = { try reader.validate() }
+        read = { try reader.read($0) }
+    }
+}
+
 /// Why a message can't be handed to its handler.
 struct Unreadable: Error {
     enum Reason { case name, version, payload }

@@ -39,8 +39,8 @@ struct JetStreamError: Decodable {
         case consumerNotFound: MillraceError(.unknownGroup, text, isRetriable: true)
         // Not enabled for the account, or not at all.
         case 10_039, 10_076: MillraceError(.unsupported, text, isRetriable: false)
-        // Too large for the stream.
-        case 10_054: MillraceError(.invalidMessage, text, isRetriable: false)
+        // Too large for the stream, or headers of more than 64 KiB.
+        case 10_054, 10_097: MillraceError(.invalidMessage, text, isRetriable: false)
         default:
             // What is wrong with the request stays wrong; what is full or away may pass.
             MillraceError(

@@ -44,7 +44,16 @@ enum SQLiteSchema {
             "CREATE TABLE millrace_inbox (consumer TEXT NOT NULL, message TEXT NOT NULL, at INTEGER NOT NULL, "
                 + "PRIMARY KEY (consumer, message)) WITHOUT ROWID",
             "CREATE INDEX millrace_inbox_at ON millrace_inbox (at)",
-        ]
+        ],
+        [
+            """
+            CREATE TABLE millrace_states (
+                collection TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, created_at INTEGER NOT NULL,
+                changed_at INTEGER NOT NULL, expires_at INTEGER, value BLOB NOT NULL, PRIMARY KEY (collection, key))
+            """,
+            "CREATE INDEX millrace_states_age ON millrace_states (collection, created_at)",
+            "CREATE INDEX millrace_states_expiry ON millrace_states (expires_at) WHERE expires_at IS NOT NULL",
+        ],
     ]
 
     /// Brings a file up to date. Safe when several processes do it at the same time.

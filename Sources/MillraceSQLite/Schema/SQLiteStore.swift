@@ -9,6 +9,7 @@ final class SQLiteStore {
     let claims: ClaimTable
     let scheduled: ScheduledTable
     let retention: RetentionTable
+    let states: StateTable
     private let begin: SQLiteStatement
     private let commit: SQLiteStatement
     private let rollback: SQLiteStatement
@@ -22,6 +23,7 @@ final class SQLiteStore {
         claims = ClaimTable(on: connection)
         scheduled = ScheduledTable(topics, on: connection)
         retention = RetentionTable(on: connection)
+        states = StateTable(on: connection)
         begin = connection.statement("BEGIN IMMEDIATE")
         commit = connection.statement("COMMIT")
         rollback = connection.statement("ROLLBACK")

@@ -4,32 +4,42 @@ public enum Fault: Sendable, Hashable {
     case failPublish
     /// A publish call fails with `connectionFailed`, although everything was accepted: the answer was lost.
     case losePublishReply
+    /// A message of a publish call is refused with `connectionFailed`; those of the call that are not, are accepted.
+    case refuseMessage
     /// A publish call begins later.
     case delayPublish(Duration)
     /// A delivery reaches the reader later, and with it those that were pulled together with it.
     case delayDelivery(Duration)
     /// A delivery is handed out a second time, with the same attempt, as brokers do when members come and go.
     case duplicateDelivery
+    /// A delivery is handed out after those of other keys that were pulled together with it. The order of its own key stays,
+    /// and so does that of deliveries without a key.
+    case reorderDelivery
     /// An acknowledgement does not arrive: the delivery comes back when its lease runs out or its reader closes.
     case dropAcknowledgement
+    /// A retry, a rejection or a release does not arrive: the delivery comes back when its lease runs out or its reader closes.
+    case dropSettlement
     /// The subscription is lost after a delivery: pulls throw `connectionFailed`, and what is settled does not arrive.
     case cutSubscription
 
     /// What a fault is counted by.
-    enum Occasion: Hashable { case publish, delivery, acknowledgement }
+    enum Occasion: Hashable { case publish, message, delivery, acknowledgement, settlement }
 
     var occasion: Occasion {
         switch self {
         case .failPublish, .losePublishReply, .delayPublish: .publish
-        case .delayDelivery, .duplicateDelivery, .cutSubscription: .delivery
+        case .refuseMessage: .message
+        case .delayDelivery, .duplicateDelivery, .reorderDelivery, .cutSubscription: .delivery
         case .dropAcknowledgement: .acknowledgement
+        case .dropSettlement: .settlement
         }
     }
 }
 
 /// When a fault happens.
 ///
-/// Publish calls, deliveries and acknowledgements are counted apart, from 1, over all topics of the transport.
+/// Publish calls, the messages in them, deliveries, acknowledgements and other settlements are counted apart, from 1, over all
+/// topics of the transport.
 public enum FaultTrigger: Sendable, Hashable {
     /// At the given one.
     case nth(Int)
@@ -61,8 +71,9 @@ public enum FaultTrigger: Sendable, Hashable {
 public struct FaultPlan: Sendable, ExpressibleByDictionaryLiteral {
     let faults: [(fault: Fault, trigger: FaultTrigger)]
 
+    /// The given faults, tried in this order.
+    public init(_ faults: [(Fault, FaultTrigger)]) { self.faults = faults.map { (fault: $0.0, trigger: $0.1) } }
+
     /// The faults of a literal, tried in its order.
-    public init(dictionaryLiteral elements: (Fault, FaultTrigger)...) {
-        faults = elements.map { (fault: $0.0, trigger: $0.1) }
-    }
+    public init(dictionaryLiteral elements: (Fault, FaultTrigger)...) { self.init(elements) }
 }

@@ -31,7 +31,9 @@ final class FaultySubscription: SubscriptionWrapper {
             return false
         }
         var delay = Duration.zero
-        for index in start..<batch.count { delay += strike(batch.records[index]) }
+        var late: Set<DeliveryToken> = []
+        for index in start..<batch.count { delay += strike(batch.records[index], late: &late) }
+        if !late.isEmpty { Self.reorder(&batch.records[start...], late) }
         guard delay > .zero else { return true }
         do {
             try await injector.clock.sleep(for: delay)
@@ -44,17 +46,30 @@ final class FaultySubscription: SubscriptionWrapper {
     }
 
     /// Lets happen to a delivery what the plan says, and returns how long it is held up.
-    private func strike(_ record: DeliveryRecord) -> Duration {
+    private func strike(_ record: DeliveryRecord, late: inout Set<DeliveryToken>) -> Duration {
         var delay = Duration.zero
         for fault in injector.faults(at: .delivery) {
             switch fault {
             case .duplicateDelivery: copy(record)
             case .delayDelivery(let duration): delay += duration
+            case .reorderDelivery: late.insert(record.token)
             case .cutSubscription: cut()
             default: break
             }
         }
         return delay
+    }
+
+    /// Moves late deliveries, and those of their keys that follow them, behind the others.
+    private static func reorder(_ records: inout ArraySlice<DeliveryRecord>, _ late: Set<DeliveryToken>) {
+        var held: Set<String?> = []
+        var front: [DeliveryRecord] = []
+        var back: [DeliveryRecord] = []
+        for record in records {
+            if late.contains(record.token) { held.insert(record.message.key) }
+            if held.contains(record.message.key) { back.append(record) } else { front.append(record) }
+        }
+        for (index, record) in zip(records.indices, front + back) { records[index] = record }
     }
 
     private func copy(_ record: DeliveryRecord) {
@@ -104,8 +119,11 @@ final class FaultySubscription: SubscriptionWrapper {
     /// Whether a settlement reaches the broker. That of a second copy means nothing to it.
     private func arrives(_ token: DeliveryToken, _ settlement: Settlement) -> Bool {
         let isLost = state.withLock { $0.copies.remove(token) != nil || $0.isCut }
-        guard !isLost, settlement == .acknowledge else { return !isLost }
-        return !injector.faults(at: .acknowledgement).contains(.dropAcknowledgement)
+        guard !isLost else { return false }
+        if settlement == .acknowledge {
+            return !injector.faults(at: .acknowledgement).contains(.dropAcknowledgement)
+        }
+        return !injector.faults(at: .settlement).contains(.dropSettlement)
     }
 
     func renew(_ tokens: [DeliveryToken]) {

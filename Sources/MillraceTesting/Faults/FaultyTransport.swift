@@ -42,8 +42,29 @@ public final class FaultyTransport: Transport {
         let faults = injector.faults(at: .publish)
         for case .delayPublish(let delay) in faults { try await injector.clock.sleep(for: delay) }
         if faults.contains(.failPublish) { throw Self.failure(of: messages, to: topic) }
-        try await base.publish(messages, to: topic)
+        let refused = messages.indices.filter { _ in injector.faults(at: .message).contains(.refuseMessage) }
+        guard !refused.isEmpty else {
+            try await base.publish(messages, to: topic)
+            if faults.contains(.losePublishReply) { throw Self.failure(of: messages, to: topic) }
+            return
+        }
+        let accepted = messages.indices.filter { !refused.contains($0) }
+        if !accepted.isEmpty { try await publish(accepted, of: messages, to: topic) }
         if faults.contains(.losePublishReply) { throw Self.failure(of: messages, to: topic) }
+        throw Self.failure(of: messages, at: refused, to: topic)
+    }
+
+    /// Publishes some messages of a call; what fails is listed by its index in the call.
+    private func publish(_ indices: [Int], of messages: [Message], to topic: String) async throws {
+        do {
+            try await base.publish(indices.map { messages[$0] }, to: topic)
+        } catch let error as MillraceError where !error.failures.isEmpty {
+            let refused = messages.indices.filter { !indices.contains($0) }
+            let failures = error.failures.map { MillraceError.PublishFailure(index: indices[$0.index], error: $0.error) }
+            throw MillraceError.publishFailed(
+                (Self.failure(of: messages, at: refused, to: topic).failures + failures).sorted { $0.index < $1.index },
+                of: messages.count, to: topic)
+        }
     }
 
     /// Opens a subscription with faults. See `Subscriber.subscribe(to:_:)`.
@@ -60,9 +81,10 @@ public final class FaultyTransport: Transport {
     /// Closes the transport behind it.
     public func close() async { await base.close() }
 
-    private static func failure(of messages: [Message], to topic: String) -> MillraceError {
+    /// What is thrown for the messages at `indices`; for all of them by default.
+    private static func failure(of messages: [Message], at indices: [Int]? = nil, to topic: String) -> MillraceError {
         let error = FaultInjector.connectionFailed("topic '\(topic)'")
-        let failures = messages.indices.map { MillraceError.PublishFailure(index: $0, error: error) }
+        let failures = (indices ?? Array(messages.indices)).map { MillraceError.PublishFailure(index: $0, error: error) }
         return .publishFailed(failures, of: messages.count, to: topic)
     }
 }

@@ -1,0 +1,46 @@
+import Foundation
+import Millrace
+import TestSupport
+
+/// The program `kafka-mock`: brokers of librdkafka's own, for all tests and for other processes.
+final class KafkaMock: Sendable {
+    static var shared: KafkaMock { get async throws { try await BlockingCall.run { try started.get() } } }
+    private static let started = Result { try KafkaMock() }
+
+    private let folder: TemporaryFolder
+    private let process: ChildProcess
+    private let commands = Lock(0)
+    /// The brokers' addresses.
+    let servers: [String]
+
+    var url: String { "kafka://" + servers.joined(separator: ",") }
+
+    private init() throws {
+        folder = try TemporaryFolder()
+        // It ends at the end of its input. A pipe that it holds both ends of has none.
+        let pipe = folder.file("commands")
+        guard mkfifo(pipe, 0o600) == 0 else {
+            throw MillraceError(.invalidState, "there is no pipe at \(pipe): error \(errno)", isRetriable: false)
+        }
+        let program = try ChildProcess.path(of: "kafka-mock")
+        process = try ChildProcess(["sh", "-c", "exec \"$0\" 1 <>\"$1\"", program, pipe], log: folder.file("log"))
+        try process.wait(for: "kafka-mock") { [process] in process.lines.first?.contains(":") ?? false }
+        servers = process.lines[0].split(separator: ",").map(String.init)
+    }
+
+    /// Makes a topic with one partition, so that all of it has one order.
+    func create(_ topic: String) async throws {
+        try await BlockingCall.run { [self] in
+            try commands.withLock { count in
+                let pipe = try FileHandle(forWritingTo: URL(filePath: folder.file("commands")))
+                try pipe.write(contentsOf: Data("topic \(topic) 1\n".utf8))
+                try pipe.close()
+                count += 1
+                try process.wait(for: "topic \(topic)") { [process, count] in process.lines.count > count }
+                guard process.lines[count] == "ok" else {
+                    throw MillraceError(.invalidState, "kafka-mock: \(process.lines[count])", isRetriable: false)
+                }
+            }
+        }
+    }
+}
