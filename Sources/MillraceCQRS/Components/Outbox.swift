@@ -8,7 +8,7 @@ public import Millrace
 /// try await outbox.publish(Message(text: "paid"), to: "orders")
 /// ```
 ///
-/// Messages keep their ids, keys, metadata and payloads. With `SQLiteTransport`, ``envelope(_:to:)`` is for messages that are to be
+/// Messages keep their ids, keys, metadata and payloads. With `SQLiteTransport`, ``envelope(_:to:)->Message`` is for messages that are to be
 /// there if a transaction is committed, and not otherwise:
 ///
 /// ```swift
