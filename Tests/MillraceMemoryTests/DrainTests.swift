@@ -46,14 +46,14 @@ extension MemoryTests {
             let running = Task { try await router.run(stoppingOn: []) }
             try await router.waitUntilRunning()
             try await source.publish(Message(text: "go"), to: "a")
-            try await withTimeLimit(.seconds(10), "the full topic") { [self] in
+            try await withTimeLimit(.seconds(60), "the full topic") { [self] in
                 try await entered.wait()
                 // One at the second handler, one behind it, and the first handler waits with the rest.
                 await yield { output.depth(of: "b", group: "second")?.total == 2 }
             }
             router.shutdown()
             gate.fire()
-            try await withTimeLimit(.seconds(10), "the drain") { try await running.value }
+            try await withTimeLimit(.seconds(60), "the drain") { try await running.value }
             let left = try #require(output.depth(of: "b", group: "second"))
             #expect(left.inFlight == 0 && left.delayed == 0)
             #expect(left.waiting + seen.count == sent, "none lost, none twice")
@@ -73,7 +73,7 @@ extension MemoryTests {
                     return try await subscription.pull(into: &batch, upTo: 1)
                 }
                 let closer = Task { await broker.close() }
-                let result = try await withTimeLimit(.seconds(10), "round \(round)") { await reader.result }
+                let result = try await withTimeLimit(.seconds(60), "round \(round)") { await reader.result }
                 await closer.value
                 switch result {
                 case .success(let more): #expect(!more)
@@ -93,12 +93,12 @@ extension MemoryTests {
             let running = Task { try await router.run(stoppingOn: []) }
             try await router.waitUntilRunning()
             let publisher = Task { try await source.publish(Message(text: "go"), to: "a") }
-            try await withTimeLimit(.seconds(10), "the handler") { [self] in
+            try await withTimeLimit(.seconds(60), "the handler") { [self] in
                 await yield { source.depth(of: "a", group: "first")?.total == 0 }
                 try await publisher.value
             }
             router.shutdown()
-            try await withTimeLimit(.seconds(10), "the drain") { try await running.value }
+            try await withTimeLimit(.seconds(60), "the drain") { try await running.value }
             #expect(output.depth(of: "b", group: "later")?.waiting == 1)
         }
     }

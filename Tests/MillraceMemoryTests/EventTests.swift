@@ -139,7 +139,7 @@ extension MemoryTests {
             #expect(done.count == 0)
             clock.advance(by: .seconds(1))
             #expect(try await two.texts(1) == ["b"])
-            try await withTimeLimit(.seconds(10), "the publisher") { try await publisher.value }
+            try await withTimeLimit(.seconds(60), "the publisher") { try await publisher.value }
         }
 
         @Test func rejectionEndsTheWait() async throws {
@@ -147,12 +147,12 @@ extension MemoryTests {
             let reader = try await broker.subscribe(to: "t", SubscriptionOptions(group: "g"))
             let publisher = Task { try await broker.publish(Message(text: "a"), to: "t") }
             reader.settle(try await reader.take(1)[0].token, .reject(reason: "no"))
-            try await withTimeLimit(.seconds(10), "the publisher") { try await publisher.value }
+            try await withTimeLimit(.seconds(60), "the publisher") { try await publisher.value }
         }
 
         @Test func returnsAtOnceWithoutSubscribers() async throws {
             let broker = try broker()
-            try await withTimeLimit(.seconds(10), "the publisher") {
+            try await withTimeLimit(.seconds(60), "the publisher") {
                 try await broker.publish(Message(text: "a"), to: "t")
             }
         }
@@ -163,7 +163,7 @@ extension MemoryTests {
             let publisher = Task { try await broker.publish(Message(text: "a"), to: "t") }
             let out = try await reader.take(1)
             publisher.cancel()
-            let result = try await withTimeLimit(.seconds(10), "the publisher") { await publisher.result }
+            let result = try await withTimeLimit(.seconds(60), "the publisher") { await publisher.result }
             let error = #expect(throws: MillraceError.self) { try result.get() }
             #expect(error?.code == .publishFailed)
             #expect(error?.failures.map(\.index) == [0])
@@ -184,7 +184,7 @@ extension MemoryTests {
             for _ in 0..<100 { await Task.yield() }
             #expect(!ended.hasFired)
             reader.acknowledge(out.map(\.token))
-            let result = try await withTimeLimit(.seconds(10), "the publisher") { await publisher.result }
+            let result = try await withTimeLimit(.seconds(60), "the publisher") { await publisher.result }
             let error = #expect(throws: MillraceError.self) { try result.get() }
             #expect(error?.failures.map(\.index) == [2])
             #expect((error?.failures.first?.error as? MillraceError)?.code == .overflow)
@@ -197,7 +197,7 @@ extension MemoryTests {
             let publisher = Task { try await broker.publish((0..<4).map { Message(text: "\($0)") }, to: "t") }
             _ = try await reader.take(2)
             publisher.cancel()
-            let result = try await withTimeLimit(.seconds(10), "the publisher") { await publisher.result }
+            let result = try await withTimeLimit(.seconds(60), "the publisher") { await publisher.result }
             let error = #expect(throws: MillraceError.self) { try result.get() }
             #expect(error?.failures.map(\.index) == [0, 1, 2, 3])
         }
@@ -209,7 +209,7 @@ extension MemoryTests {
             let publisher = Task { try await broker.publish(Message(text: "a"), to: "t") }
             _ = try await reader.take(1)
             broker.removeGroup("g", of: "t")
-            try await withTimeLimit(.seconds(10), "the publisher") { try await publisher.value }
+            try await withTimeLimit(.seconds(60), "the publisher") { try await publisher.value }
         }
 
         @Test func handlersDoNotWaitForHandlers() async throws {
@@ -222,11 +222,11 @@ extension MemoryTests {
                 return []
             }
             try await withRunning(router) {
-                try await withTimeLimit(.seconds(10), "the publisher") {
+                try await withTimeLimit(.seconds(60), "the publisher") {
                     try await broker.publish((0..<50).map { _ in Message(text: "a") }, to: "a")
                 }
                 // The publisher has waited for the first handler alone.
-                try await withTimeLimit(.seconds(10), "the second handler") { try await all.wait() }
+                try await withTimeLimit(.seconds(60), "the second handler") { try await all.wait() }
             }
             #expect(seen.count == 50)
         }

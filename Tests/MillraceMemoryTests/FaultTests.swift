@@ -120,7 +120,7 @@ extension MemoryTests {
             }
             try await publish(1, on: broker)
             for pull in pulls {
-                let result = try await withTimeLimit(.seconds(10), "a pull of a cut subscription") { await pull.result }
+                let result = try await withTimeLimit(.seconds(60), "a pull of a cut subscription") { await pull.result }
                 #expect { try result.get() } throws: { ($0 as? MillraceError)?.code == .connectionFailed }
             }
         }

@@ -185,7 +185,7 @@ extension MemoryTests {
             #expect(try await reader.texts(1) == ["d"])
             #expect(try await reader.texts(1) == ["e"])
             #expect(try await reader.texts(1) == ["f"])
-            try await withTimeLimit(.seconds(10), "the publisher") { try await publisher.value }
+            try await withTimeLimit(.seconds(60), "the publisher") { try await publisher.value }
         }
     }
 }
@@ -193,7 +193,7 @@ extension MemoryTests {
 extension Subscription {
     /// The next deliveries, unsettled.
     func take(_ count: Int) async throws -> [DeliveryRecord] {
-        try await withTimeLimit(.seconds(10), "\(count) deliveries") { [self] in
+        try await withTimeLimit(.seconds(60), "\(count) deliveries") { [self] in
             var batch = DeliveryBatch()
             while batch.count < count, try await pull(into: &batch, upTo: count - batch.count) {}
             return Array(batch.records)

@@ -116,7 +116,7 @@ extension MemoryTests {
             let publisher = Task { try await broker.publish(Message(text: "b"), to: "t") }
             let out = try await reader.take(1)
             #expect(broker.removeGroup("g", of: "t"))
-            try await withTimeLimit(.seconds(10), "the publisher") { try await publisher.value }
+            try await withTimeLimit(.seconds(60), "the publisher") { try await publisher.value }
             reader.acknowledge(out.map(\.token))
             var batch = DeliveryBatch()
             #expect(try await !reader.pull(into: &batch, upTo: 1))

@@ -81,7 +81,7 @@ extension MemoryTests {
                 pong.acknowledge(fromB.map(\.token))
             }
             _ = try await quick.texts(5)
-            try await withTimeLimit(.seconds(10), "both handlers") {
+            try await withTimeLimit(.seconds(60), "both handlers") {
                 try await first.value
                 try await second.value
             }

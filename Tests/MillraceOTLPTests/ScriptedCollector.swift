@@ -68,13 +68,13 @@ final class MemoryBell: Sendable {
             if state.count < count { state.waiters.append((count, signal)) }
             return state.count >= count
         }
-        if !isThere { try await withTimeLimit(.seconds(10), "request \(count)") { try await signal.wait() } }
+        if !isThere { try await withTimeLimit(.seconds(60), "request \(count)") { try await signal.wait() } }
     }
 }
 
 extension OTLPExporter {
     /// Flushes, and throws when that hangs.
     func flushed(within limit: Duration? = nil) async throws -> Bool {
-        try await withTimeLimit(.seconds(10), "the flush") { await self.flush(within: limit) }
+        try await withTimeLimit(.seconds(60), "the flush") { await self.flush(within: limit) }
     }
 }

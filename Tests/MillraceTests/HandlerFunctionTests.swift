@@ -24,7 +24,7 @@ import Testing
         try register(router, broker)
         try await withRunning(router) {
             try await broker.publish(texts.map { Message(text: $0) }, to: "in")
-            try await withTimeLimit(.seconds(10), "\(count) lines") {
+            try await withTimeLimit(.seconds(60), "\(count) lines") {
                 while lines.count < count { await Task.yield() }
             }
         }

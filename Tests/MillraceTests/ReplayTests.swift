@@ -114,7 +114,7 @@ import Testing
         clock.advance(by: .seconds(9))
         #expect(orders.published.value.count == 1)
         clock.advance(by: .seconds(1))
-        try await withTimeLimit(.seconds(10), "the second message") {
+        try await withTimeLimit(.seconds(60), "the second message") {
             while orders.published.value.count < 2 { await Task.yield() }
         }
         running.cancel()
@@ -144,7 +144,7 @@ import Testing
         options.limit = 2
         options.idleTimeout = .seconds(3_600)
         let replay = Replay(from: "poison", on: broker, options)
-        let report = try await withTimeLimit(.seconds(10), "the run") { try await replay.run() }
+        let report = try await withTimeLimit(.seconds(60), "the run") { try await replay.run() }
         #expect(report.replayed == 2)
     }
 
@@ -163,7 +163,7 @@ import Testing
             let result = try await replay.run()
             report.update { $0 = result }
         }()
-        try await withTimeLimit(.seconds(10), "the run") { [letter] in
+        try await withTimeLimit(.seconds(60), "the run") { [letter] in
             for _ in 0..<20 where report.value == nil {
                 try await clock.waitForTimers(2)
                 clock.advance(by: .seconds(1))
@@ -226,7 +226,7 @@ import Testing
             try await observer.event { if case .messagePoisoned = $0.kind { true } else { false } }
             isMended.update { $0 = true }
             #expect(try await Replay(from: "poison", on: broker, quick).run().replayed == 1)
-            try await withTimeLimit(.seconds(10), "the groups") {
+            try await withTimeLimit(.seconds(60), "the groups") {
                 while !seen.value.contains("post") || broker.depth(of: "orders", group: "audit")?.total != 0
                     || broker.depth(of: "orders", group: "batches")?.total != 0
                 { await Task.yield() }
