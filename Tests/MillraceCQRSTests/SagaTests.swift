@@ -86,11 +86,12 @@ private struct Trip: Codable, Hashable, Sendable {
         let shop = try Shop()
         let saga = trips(shop.cqrs, in: store)
         try shop.router.register(saga)
-        let confirmed = try await shop.probe(Confirmed.self)
+        let (pay, confirmed) = (try await shop.probe(Pay.self), try await shop.probe(Confirmed.self))
         var paid = try Message(encoding: Paid(trip: "Oslo"))
         paid.metadata[MetadataKey.messageName] = Paid.messageName
         try await withRunning(shop.router) {
             try await shop.cqrs.publish(Booked(trip: "Oslo"))
+            _ = try await pay.next()
             for _ in 0..<5 { try await shop.broker.publish(paid, to: shop.cqrs.topic(of: Paid.self)) }
             try await shop.cqrs.publish(Paid(trip: "Oslo"))
             #expect(try await confirmed.next().decode(Confirmed.self).cents == 2)
@@ -136,9 +137,10 @@ private struct Trip: Codable, Hashable, Sendable {
                 if calls.elements.count <= 8 { try await calls.reach(8) }
             })
         try shop.router.register(saga)
-        let confirmed = try await shop.probe(Confirmed.self)
+        let (pay, confirmed) = (try await shop.probe(Pay.self), try await shop.probe(Confirmed.self))
         try await withRunning(shop.router) {
             try await shop.cqrs.publish(Booked(trip: "Oslo"))
+            _ = try await pay.next()
             let payments = [Paid](repeating: Paid(trip: "Oslo", cents: 0), count: 7) + [Paid(trip: "Oslo", cents: 2)]
             try await shop.cqrs.publish(payments)
             #expect(try await confirmed.next().decode(Confirmed.self).cents == 2)
