@@ -29,6 +29,7 @@ let package = Package(
         .executable(name: "quickstart", targets: ["quickstart"]),
         .executable(name: "observed", targets: ["observed"]),
         .executable(name: "configured", targets: ["configured"]),
+        .executable(name: "storefront", targets: ["storefront"]),
         .executable(name: "millrace", targets: ["MillraceTool"]),
     ],
     targets: [
@@ -78,6 +79,13 @@ let package = Package(
         .executableTarget(
             name: "configured", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"],
             path: "Sources/Examples/configured", exclude: ["service.json"], swiftSettings: strict),
+        .executableTarget(
+            name: "storefront",
+            dependencies: [
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
+                "MillraceCQRS",
+            ],
+            path: "Sources/Examples/storefront", swiftSettings: strict),
         .executableTarget(
             name: "MillraceTool",
             dependencies: [
@@ -147,6 +155,8 @@ let package = Package(
                 "MillraceTesting", "TestSupport", "kafka-mock",
             ],
             path: "Tests/Interoperability", exclude: ["Clients"], swiftSettings: strict),
+        .testTarget(
+            name: "ExampleProgramTests", dependencies: ["Millrace", "TestSupport", "storefront", "kafka-mock"], swiftSettings: strict),
         .testTarget(
             name: "MillraceCQRSTests",
             dependencies: [

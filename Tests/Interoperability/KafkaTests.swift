@@ -1,5 +1,6 @@
 import Millrace
 import MillraceKafka
+import TestSupport
 import Testing
 
 extension InteroperabilityTests {

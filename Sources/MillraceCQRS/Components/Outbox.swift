@@ -20,7 +20,7 @@ public import Millrace
 public final class Outbox: Publisher {
     /// The topic that messages wait in.
     public let topic: String
-    private let broker: any Transport
+    let broker: any Transport
     private let group: String?
     private let isPrepared = Lock(false)
 
@@ -42,12 +42,16 @@ public final class Outbox: Publisher {
     /// Throws what the transport throws; also a `MillraceError` of code `invalidMessage`, and takes none, when one of the messages
     /// comes from an outbox and was not taken out.
     public func publish(_ messages: [Message], to topic: String) async throws {
-        let envelopes = try messages.map { try envelope($0, to: topic) }
-        if let group, !isPrepared.withLock({ $0 }) {
-            try await broker.prepare(topic: self.topic, group: group)
-            isPrepared.withLock { $0 = true }
-        }
+        let envelopes = try envelope(messages, to: topic)
+        try await prepare()
         try await broker.publish(envelopes, to: self.topic)
+    }
+
+    /// Makes the forwarder's group, once.
+    func prepare() async throws {
+        guard let group, !isPrepared.withLock({ $0 }) else { return }
+        try await broker.prepare(topic: topic, group: group)
+        isPrepared.withLock { $0 = true }
     }
 
     /// The message as it lies in the outbox: with the topic that it is to go to.

@@ -1,19 +1,26 @@
 import Foundation
 import Millrace
-import TestSupport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
 /// The program `kafka-mock`: brokers of librdkafka's own, for all tests and for other processes.
-final class KafkaMock: Sendable {
-    static var shared: KafkaMock { get async throws { try await BlockingCall.run { try started.get() } } }
+package final class KafkaMock: Sendable {
+    package static var shared: KafkaMock { get async throws { try await BlockingCall.run { try started.get() } } }
     private static let started = Result { try KafkaMock() }
 
     private let folder: TemporaryFolder
     private let process: ChildProcess
     private let commands = Lock(0)
     /// The brokers' addresses.
-    let servers: [String]
+    package let servers: [String]
 
-    var url: String { "kafka://" + servers.joined(separator: ",") }
+    package var url: String { "kafka://" + servers.joined(separator: ",") }
 
     private init() throws {
         folder = try TemporaryFolder()
@@ -29,7 +36,7 @@ final class KafkaMock: Sendable {
     }
 
     /// Makes a topic with one partition, so that all of it has one order.
-    func create(_ topic: String) async throws {
+    package func create(_ topic: String) async throws {
         try await BlockingCall.run { [self] in
             try commands.withLock { count in
                 let pipe = try FileHandle(forWritingTo: URL(filePath: folder.file("commands")))
