@@ -22,6 +22,24 @@ import Testing
         #expect(waits.value == [.milliseconds(1), .milliseconds(1)])
     }
 
+    /// Tried twice in place, then sent away by the handler itself: the third attempt is the third.
+    @Test func attemptsInPlaceCountWhenTheHandlerAsksForItsMessageLater() async throws {
+        let attempts = Box<[[Int]]>([])
+        try await Bench().run {
+            Retry(attempts: 5, backoff: .constant(.milliseconds(1)))
+        } handler: { message, context in
+            attempts.update { $0.append([context.attempt, context.deliveryAttempt]) }
+            switch context.attempt {
+            case 1: throw Flaky()
+            case 2: throw RetryLater(after: .milliseconds(1))
+            default: return [message]
+            }
+        } _: { out in
+            _ = try await out.next()
+        }
+        #expect(attempts.value == [[1, 1], [2, 1], [3, 2]])
+    }
+
     @Test func delaysThatAreReportedAreSlept() async throws {
         let clock = ManualClock()
         let times = Box<[ClockInstant]>([])

@@ -48,7 +48,10 @@ public struct FailurePolicy: StagedMiddleware {
     ) async throws -> Outputs {
         var error = error
         while true {
-            guard !error.asksForAnotherDelivery, let action = action(for: error, context) else { throw error }
+            guard !error.asksForAnotherDelivery, let action = action(for: error, context) else {
+                context.rememberAttempts(of: message, askedFor: error)
+                throw error
+            }
             switch action {
             case .retry(_, let backoff):
                 try await retry(backoff, error, message, context)

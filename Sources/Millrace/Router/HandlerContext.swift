@@ -64,6 +64,8 @@ public final class HandlerContext {
     /// Whether the count of attempts is that of this process and not the transport's.
     private var isRecalled = false
     private var recalledAttempts = 0
+    /// Whether this delivery is not to count.
+    private var isExcused = false
     /// Whether there is more to reset than what each message sets.
     private(set) var isUsed = false
 
@@ -107,6 +109,7 @@ public final class HandlerContext {
     private func reset() {
         isUsed = false
         isRecalled = false
+        isExcused = false
         isAcknowledged = false
         outcomeActions.removeAll()
         hasTimedOut = false
@@ -126,6 +129,8 @@ public final class HandlerContext {
 
     /// The message goes back through no fault of its own: this delivery, with all that was tried in it, is not to count.
     func excuseDelivery(of message: Message) {
+        isUsed = true
+        isExcused = true
         excused.add(message.id)
         restoreAttempts(of: message)
     }
@@ -150,6 +155,12 @@ public final class HandlerContext {
     /// Keeps the count of attempts while the transport has the message.
     func rememberAttempts(of message: Message) {
         history.note(message.id, AttemptHistory.Entry(attempts: attempt, firstFailedAt: firstFailedAt))
+    }
+
+    /// Somebody asks for another delivery: attempts that the transport does not know of are to count then as well.
+    func rememberAttempts(of message: Message, askedFor error: any Error) {
+        guard error is RetryLater, !isExcused, attempt > deliveryAttempt else { return }
+        rememberAttempts(of: message)
     }
 
     /// Notes that an attempt failed; middleware that recovers from it runs next.

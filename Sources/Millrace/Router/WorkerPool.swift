@@ -65,13 +65,14 @@ final class WorkerPool: Sendable {
     /// Starts a task for a worker. It is awaited through `over`, which the last worker to end fires.
     private func start(_ worker: any Worker) {
         let scope = scope
+        let turn = worker.slot.renew()
         let task = Task { [self] in
             let exit = await SubscriptionScope.$stopping.withValue(scope.stopping) {
                 await SubscriptionScope.$current.withValue(scope.subscription) { await worker.run() }
             }
             ended(worker, exit)
         }
-        worker.slot.renew { task.cancel() }
+        worker.slot.adopt(turn) { task.cancel() }
     }
 
     private func ended(_ worker: any Worker, _ exit: WorkerExit) {

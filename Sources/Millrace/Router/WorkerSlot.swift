@@ -16,6 +16,8 @@ final class WorkerSlot: Sendable {
     private struct State {
         var tokens: [DeliveryToken] = []
         var cancel: [@Sendable () -> Void] = []
+        /// How many tasks the worker has had.
+        var turn = 0
         var isCutOff = false
         /// The value of `begun` when the monitor last looked.
         var seen = 0
@@ -55,12 +57,23 @@ final class WorkerSlot: Sendable {
 
     // MARK: Task
 
-    /// The worker runs in a new task from now on.
-    func renew(cancel: @escaping @Sendable () -> Void) {
+    /// The worker is about to run in a new task, whose number this returns.
+    func renew() -> Int {
         deadline.store(Self.unarmed, ordering: .releasing)
+        return state.withLock { state in
+            state.cancel = []
+            state.turn += 1
+            return state.turn
+        }
+    }
+
+    /// The task of a number is cancelled like this. It may have begun, been cut off, or even ended by now.
+    func adopt(_ turn: Int, cancel: @escaping @Sendable () -> Void) {
         let isCutOff = state.withLock { state in
-            state.cancel = [cancel]
-            return state.isCutOff
+            guard state.turn == turn else { return false }
+            // Before those that it has started itself.
+            state.cancel.insert(cancel, at: 0)
+            return state.isCutOff || isSpent
         }
         if isCutOff { cancel() }
     }
