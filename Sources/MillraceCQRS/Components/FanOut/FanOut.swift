@@ -29,7 +29,6 @@ public import Millrace
 public final class FanOut: Subscriber {
     private let plan: FanOutPlan
     private let session = Lock<FanOutSession?>(nil)
-    private let isPrepared = Lock(false)
 
     /// A fan-out. What can't work is refused by ``subscribe(to:_:)``.
     ///
@@ -65,10 +64,8 @@ public final class FanOut: Subscriber {
     public func subscribe(to topic: String, _ options: SubscriptionOptions) async throws -> any Subscription {
         try plan.validate()
         let consumer = try plan.consumer(of: topic, options)
-        if let transport = plan.subscriber as? any Transport, plan.start == nil, !isPrepared.withLock({ $0 }) {
-            try await transport.prepare(topic: plan.topic, group: plan.group)
-            isPrepared.withLock { $0 = true }
-        }
+        // From now on messages are kept for the group, though nobody may fetch them before the other consumers are there.
+        if plan.start == nil { try await (plan.subscriber as? any Transport)?.prepare(topic: plan.topic, group: plan.group) }
         let member = try join(consumer, options)
         do {
             try await member.waitUntilOpen()
