@@ -22,7 +22,8 @@ extension MemoryTransport: DelayedPublisher {
         }
         guard !isKept else { return }
         let error = MillraceError(
-            .overflow, "topic '\(topic.name)': the transport would hold more than \(limit) delayed messages, which is maximumDelayed",
+            .overflow,
+            "topic '\(topic.name)': the transport would hold more than \(limit) delayed messages, which is maximumDelayed",
             isRetriable: true)
         throw MillraceError.publishFailed(all: messages.count, to: topic.name, error)
     }

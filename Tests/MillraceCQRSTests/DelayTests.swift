@@ -10,8 +10,12 @@ import Testing
 @Suite struct DelayTests {
     private func outbox(_ file: SQLiteTransport) -> Outbox { Outbox("outbox", on: file, group: "forwarder") }
 
-    private func forwarding(from file: SQLiteTransport, to target: any Publisher) throws -> Router {
-        let router = Router(.quiet())
+    private func forwarding(
+        from file: SQLiteTransport, to target: any Publisher, clock: any SchedulingClock = SystemClock.shared
+    ) throws -> Router {
+        var options = RouterOptions.quiet()
+        options.clock = clock
+        let router = Router(options)
         try router.register(Forwarder("forwarder", from: "outbox", on: file, to: target))
         return router
     }
@@ -23,7 +27,7 @@ import Testing
         let target = MemoryTransport(observers: Observers([]))
         let probe = try await TopicProbe(of: "orders", on: target)
         let outbox = outbox(file)
-        try await withRunning(try forwarding(from: file, to: target)) {
+        try await withRunning(try forwarding(from: file, to: target, clock: clock)) {
             let late = Message(text: "late", key: "k", metadata: ["a": "b"])
             try await outbox.publish(late, to: "orders", after: .seconds(60))
             try await outbox.publish([Message(text: "soon"), Message(text: "after")], to: "orders", after: .seconds(30))
@@ -46,15 +50,15 @@ import Testing
         let probe = try await TopicProbe(of: "orders", on: target)
         let before = try await SQLiteTransport(path: folder.file("outbox.db"), observers: Observers([]))
         let sent = Message(text: "later", key: "k")
+        let begin = SystemClock.shared.now
         try await outbox(before).publish(sent, to: "orders", after: .milliseconds(300))
         await before.close()
         let after = try await SQLiteTransport(path: folder.file("outbox.db"), observers: Observers([]))
-        let begin = SystemClock.shared.now
         try await withRunning(try forwarding(from: after, to: target)) {
             let received = try await probe.next()
             #expect(received == sent)
         }
-        #expect(begin.duration(to: SystemClock.shared.now) < .seconds(30))
+        #expect(begin.duration(to: SystemClock.shared.now) > .milliseconds(290))
         await after.close()
         await target.close()
     }

@@ -12,7 +12,8 @@ import Testing
         let router = Router(.quiet())
         let logs = ["a": Log<Message>(), "b": Log<Message>()]
         for (name, log) in logs {
-            try router.consume(name, from: "orders", on: bench.fanOut, .init(concurrency: 4)) { message, _ in log.append(message) }
+            try router.consume(name, from: "orders", on: bench.fanOut, .init(concurrency: 4)) { message, _ in log.append(message)
+            }
         }
         let sent = Arrivals.messages(0..<500)
         try await withRunning(router) {
@@ -93,7 +94,9 @@ import Testing
                 name, from: "orders", on: bench.fanOut,
                 .init(concurrency: 4, ordered: .byKey, redelivery: .constant(.milliseconds(1)))
             ) { message, context in
-                guard context.attempt > 1 || message.payload.text?.hasSuffix(name == "a" ? "3" : "4") == false else { throw Flaky() }
+                guard context.attempt > 1 || message.payload.text?.hasSuffix(name == "a" ? "3" : "4") == false else {
+                    throw Flaky()
+                }
                 log.append(message)
             }
         }

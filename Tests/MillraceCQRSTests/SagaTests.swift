@@ -273,7 +273,8 @@ private struct Trip: Codable, Hashable, Sendable {
     @Test func saysWhenNothingKeepsADelay() async throws {
         let broker = MemoryTransport(observers: Observers([]))
         let cqrs = CQRS(
-            publishingOn: PickyPublisher(broker) { _, _ in nil }, subscribingOn: broker, topics: .perType(prefix: "bank."), .quiet)
+            publishingOn: PickyPublisher(broker) { _, _ in nil }, subscribingOn: broker, topics: .perType(prefix: "bank."), .quiet
+        )
         await expectError(.invalidState) { try await cqrs.send(Pay(trip: "Oslo"), after: .seconds(1)) }
     }
 }

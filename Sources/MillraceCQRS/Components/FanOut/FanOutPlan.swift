@@ -35,7 +35,8 @@ struct FanOutPlan: Sendable {
         try subscription(ordered: .byTransport).validate()
         guard !subscriber.capabilities.isDisjoint(with: [.groups, .liveGroups]) else {
             throw MillraceError(
-                .unsupported, "\(subject) needs a transport that can '\(Capabilities.groups)'; it can: \(subscriber.capabilities)",
+                .unsupported,
+                "\(subject) needs a transport that can '\(Capabilities.groups)'; it can: \(subscriber.capabilities)",
                 isRetriable: false)
         }
         if let start, start.isArbitrary(inGroup: true), !subscriber.capabilities.contains(.startAtPosition) {
@@ -63,7 +64,8 @@ struct FanOutPlan: Sendable {
         }
         if let start = options.start {
             throw MillraceError(
-                .unsupported, "\(subject): consumer '\(group)': start is \(start), it must be nil: the fan-out has a start for all",
+                .unsupported,
+                "\(subject): consumer '\(group)': start is \(start), it must be nil: the fan-out has a start for all",
                 isRetriable: false)
         }
         return index
