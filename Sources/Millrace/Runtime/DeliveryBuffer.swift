@@ -304,6 +304,14 @@ package final class DeliveryBuffer: Sendable {
         return expired
     }
 
+    /// Takes back those deliveries that were handed out longer than `lease` ago, for readers of one buffer with leases of their own.
+    package func expire(_ tokens: some Sequence<DeliveryToken>, lease: Duration) -> [Entry] {
+        var expired: [Entry] = []
+        let limit = clock.now.advanced(by: .zero - lease)
+        change { state in expired = tokens.compactMap { state.expire($0, handedOutBefore: limit) } }
+        return expired
+    }
+
     // MARK: Live and end
 
     package func pause() { change { $0.isPaused = true } }

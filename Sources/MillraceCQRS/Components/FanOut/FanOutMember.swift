@@ -4,7 +4,10 @@ import Millrace
 ///
 /// It shares the consumer's branch with the consumer's other subscriptions, and knows what it holds itself: that goes back when it is
 /// closed.
-final class FanOutMember: Subscription {
+///
+/// To transports that look for who publishes, it stands for the subscription that the consumers share: a handler that waits for room in
+/// the topic that it reads must not wait for itself.
+final class FanOutMember: SubscriptionWrapper {
     private struct State {
         var held: Set<DeliveryToken> = []
         /// How many deliveries pulls may be about to take.
@@ -36,14 +39,19 @@ final class FanOutMember: Subscription {
     private let branch: FanOutBranch
     private let session: FanOutSession
     private let prefetch: Int
+    private let lease: Duration
+    private let keeper = Lock<Repetition?>(nil)
     private let state = Lock(State())
     private let closing = Closing()
 
-    init(id: UInt64, _ branch: FanOutBranch, of session: FanOutSession, prefetch: Int) {
+    init(id: UInt64, _ branch: FanOutBranch, of session: FanOutSession, _ options: SubscriptionOptions) {
         self.id = id
         self.branch = branch
         self.session = session
-        self.prefetch = prefetch
+        prefetch = options.prefetch
+        lease = options.lease
+        let repetition = Repetition(every: lease / 4, of: session.plan.clock) { [weak self] in self?.endExpired() }
+        keeper.withLock { $0 = repetition }
     }
 
     deinit {
@@ -58,11 +66,12 @@ final class FanOutMember: Subscription {
     /// Waits until it can get messages, unless other consumers have yet to come. Throws what keeps it from that.
     func waitUntilOpen() async throws { try await session.waitUntilOpen() }
 
+    var base: any Subscription { session.upstream ?? NoSubscription(to: plan.topic) }
     var topic: String { plan.topic }
     var group: String? { plan.consumers[branch.consumer] }
 
     /// What nobody in the group of the fan-out has, and what waits for this consumer.
-    var lag: Int? { session.lag.map { $0 + buffer.waitingCount } }
+    var lag: Int? { session.upstream?.lag.map { $0 + buffer.waitingCount } }
 
     // MARK: Pull
 
@@ -182,12 +191,20 @@ final class FanOutMember: Subscription {
 
     func renew(_ tokens: [DeliveryToken]) { buffer.renew(tokens) }
 
-    /// Makes room where leases have run out.
-    func forgetExpired() {
-        state.withLock { state in
+    /// What was not settled in time comes to the consumer again.
+    private func endExpired() {
+        let expired = buffer.expire(state.withLock { $0.held }, lease: lease)
+        guard !expired.isEmpty else { return }
+        let change = state.withLock { state in
             state.held = state.held.filter { buffer.delivery(of: $0) != nil }
             return state.noticeRoom()
-        }?.fire()
+        }
+        change?.fire()
+        for entry in expired {
+            guard let position = session.position(of: entry.position) else { continue }
+            plan.observers.report(
+                .warning, .leaseExpired(topic: topic, group: group, position: position, attempt: entry.attempt - 1))
+        }
     }
 
     private func reportIgnored(_ count: Int) {
@@ -223,6 +240,7 @@ final class FanOutMember: Subscription {
     func close() async {
         await closing.run {
             stopFetching()
+            keeper.withLock { $0 }?.cancel()
             giveBack()
             await session.leave(id)
         }

@@ -48,33 +48,17 @@ final class FanOutSession: Sendable {
     func join(_ consumer: Int, _ options: SubscriptionOptions) throws -> FanOutMember? {
         try state.withLock { state in
             guard !state.isEnding, state.lost == nil else { return nil }
-            let branch = state.branches[consumer] ?? makeBranch(consumer, options)
-            try branch.admit(options, of: plan.subject)
+            let branch = state.branches[consumer] ?? FanOutBranch(consumer, options, plan)
+            try branch.check(options, of: plan.subject)
             state.branches[consumer] = branch
             state.nextID += 1
-            let member = FanOutMember(id: state.nextID, branch, of: self, prefetch: options.prefetch)
+            let member = FanOutMember(id: state.nextID, branch, of: self, options)
             state.members[state.nextID] = Member(member: member)
             let branches = state.branches.compactMap { $0 }
             if state.pump == nil, branches.count == plan.consumers.count {
                 state.pump = Task { [self] in await run(branches) }
             }
             return member
-        }
-    }
-
-    private func makeBranch(_ consumer: Int, _ options: SubscriptionOptions) -> FanOutBranch {
-        FanOutBranch(consumer, options, plan) { [weak self] in self?.expired($0, of: consumer) }
-    }
-
-    /// Deliveries were not settled in time by a consumer, and are handed out to it again.
-    private func expired(_ entries: [DeliveryBuffer.Entry], of consumer: Int) {
-        for member in state.withLock({ $0.members.values.compactMap(\.member) }) { member.forgetExpired() }
-        for entry in entries {
-            guard let position = position(of: entry.position) else { continue }
-            plan.observers.report(
-                .warning,
-                .leaseExpired(
-                    topic: plan.topic, group: plan.consumers[consumer], position: position, attempt: entry.attempt - 1))
         }
     }
 
@@ -99,7 +83,7 @@ final class FanOutSession: Sendable {
         let (isLast, pump, branches) = state.withLock { ($0.members.isEmpty, $0.pump, $0.branches) }
         guard isLast else { return }
         deserted.fire()
-        if pump == nil { for branch in branches { branch?.close() } }
+        if pump == nil { for branch in branches { _ = branch?.buffer.close() } }
     }
 
     /// A member is gone. The last one waits until what is unsettled has been given back.
@@ -152,7 +136,7 @@ final class FanOutSession: Sendable {
         await deserted.waitUncancellably()
         renewal?.cancel()
         await open?.close()
-        for branch in branches { branch.close() }
+        for branch in branches { _ = branch.buffer.close() }
     }
 
     private func pump(from upstream: any Subscription, to branches: [FanOutBranch]) async throws {
@@ -211,7 +195,7 @@ final class FanOutSession: Sendable {
 
     private func renew() {
         let tokens = books.withLock { $0.ledger.tokens }
-        if !tokens.isEmpty { state.withLock { $0.upstream }?.renew(tokens) }
+        if !tokens.isEmpty { upstream?.renew(tokens) }
     }
 
     // MARK: Settle
@@ -232,7 +216,7 @@ final class FanOutSession: Sendable {
             return books.ledger.count < plan.prefetch ? books.room.take() : nil
         }
         room?.fire()
-        guard let upstream = state.withLock({ $0.upstream }) else { return }
+        guard let upstream else { return }
         if !acknowledged.isEmpty { upstream.acknowledge(acknowledged) }
         for (token, reason) in rejected { upstream.settle(token, .reject(reason: reason)) }
     }
@@ -244,11 +228,11 @@ final class FanOutSession: Sendable {
     /// Where the message of a delivery lies in the topic.
     func position(of number: Position) -> Position? { books.withLock { $0.ledger.position(of: number.low) } }
 
-    /// What nobody in the group has; nil when that is not known.
-    var lag: Int? { state.withLock { $0.upstream }?.lag }
+    /// The subscription that the consumers share; nil until it is open.
+    var upstream: (any Subscription)? { state.withLock { $0.upstream } }
 
     func flush() async throws {
         try checkFound()
-        try await state.withLock { $0.upstream }?.flush()
+        try await upstream?.flush()
     }
 }
