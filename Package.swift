@@ -155,13 +155,16 @@ let package = Package(
                 "MillraceTesting", "TestSupport", "kafka-mock",
             ],
             path: "Tests/Interoperability", exclude: ["Clients"], swiftSettings: strict),
+        .executableTarget(
+            name: "component-member", dependencies: ["Millrace", "MillraceSQLite", "MillraceCQRS"],
+            path: "Tests/Programs/component-member", swiftSettings: strict),
         .testTarget(
             name: "ExampleProgramTests", dependencies: ["Millrace", "TestSupport", "storefront", "kafka-mock"], swiftSettings: strict),
         .testTarget(
             name: "MillraceCQRSTests",
             dependencies: [
                 "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceCQRS", "MillraceTesting",
-                "TestSupport", "CSQLite",
+                "TestSupport", "CSQLite", "component-member",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -10,6 +10,7 @@ extension MemoryOptions {
     /// | `retention`       | ``retention``: `none`, `until-claimed`, `all`, or a number of messages        |
     /// | `dead-letters`    | a suffix for ``deadLetters``; empty to drop                                   |
     /// | `publish-returns` | ``publishReturns``: `when-stored` or `when-acknowledged`                      |
+    /// | `maximum-delayed` | ``maximumDelayed``                                                            |
     ///
     /// - Throws: A `MillraceError` of code `invalidOption` that names the option, its value and its bound.
     public init(url: TransportURL) throws {
@@ -28,6 +29,7 @@ extension MemoryOptions {
         publishReturns =
             try url.takeChoice(
                 "publish-returns", ["when-stored": .whenStored, "when-acknowledged": .whenAcknowledged]) ?? publishReturns
+        maximumDelayed = try url.takeNumber("maximum-delayed") ?? maximumDelayed
         try url.finish()
         try validate()
     }

@@ -56,22 +56,29 @@ public struct MemoryOptions: Sendable, Hashable {
     public var deadLetters: DeadLetters
     /// Defaults to ``PublishReturn/whenStored``.
     public var publishReturns: PublishReturn
+    /// The most messages of all topics that wait to be published later. They count towards nothing else. Defaults to 65,536; at least 1.
+    public var maximumDelayed: Int
 
     /// Options with the given values.
     public init(
         capacity: Int = 1_024, overflow: Overflow = .wait, retention: Retention = .untilClaimed,
-        deadLetters: DeadLetters = .topicSuffix(".dead-letter"), publishReturns: PublishReturn = .whenStored
+        deadLetters: DeadLetters = .topicSuffix(".dead-letter"), publishReturns: PublishReturn = .whenStored,
+        maximumDelayed: Int = 65_536
     ) {
         self.capacity = capacity
         self.overflow = overflow
         self.retention = retention
         self.deadLetters = deadLetters
         self.publishReturns = publishReturns
+        self.maximumDelayed = maximumDelayed
     }
 
     /// Throws a `MillraceError` of code `invalidOption` that names the field, its value and its bound.
     public func validate() throws {
         guard capacity >= 1 else { throw MillraceError.invalidOption("capacity", capacity, bound: "at least 1") }
+        guard maximumDelayed >= 1 else {
+            throw MillraceError.invalidOption("maximumDelayed", maximumDelayed, bound: "at least 1")
+        }
         if case .last(let count) = retention, count < 1 {
             throw MillraceError.invalidOption("retention", "last(\(count))", bound: "last(1) or more")
         }

@@ -7,7 +7,7 @@ import Synchronization
 /// A group's name is remembered with its messages until ``removeGroup(_:of:)``, also while it has no member; publishers
 /// then wait once it is full. A subscriber without a group is forgotten when it is closed or released.
 public final class MemoryTransport: Transport {
-    private let registry: TopicRegistry
+    let registry: TopicRegistry
 
     /// A transport with valid options.
     ///

@@ -32,6 +32,7 @@ final class TopicRegistry: Sendable {
     let clock: any SchedulingClock
     private let watching: Lock<Observers>
     let waits = WaitGraph()
+    let delayed = DelayedMessages()
     /// How often a reader has stopped fetching.
     let stops = Atomic<Int>(0)
     private let state = Guarded(State())
@@ -106,6 +107,7 @@ final class TopicRegistry: Sendable {
     func existing(_ name: String) -> MemoryTopic? { state.locked { $0.topic(name) } }
 
     func close() {
+        delayed.close()
         let topics = state.locked { state -> [MemoryTopic] in
             defer {
                 state.first = []

@@ -17,6 +17,8 @@ extension TransportFactory {
                     default: ".dead-letter"),
                 Option(
                     "publish-returns", "When publishing is done: when-stored or when-acknowledged.", default: "when-stored"),
+                Option(
+                    "maximum-delayed", "The most messages that wait to be published later; at least 1.", default: "65536"),
             ]
         ) { url, context in
             try MemoryTransport(MemoryOptions(url: url), clock: context.clock, observers: context.observers)

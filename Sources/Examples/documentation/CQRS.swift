@@ -172,10 +172,3 @@ func hooked(_ broker: MemoryTransport, tenant: String) -> CQRS {
     }
     return CQRS(on: broker, topics: .perType(prefix: "shop."), options)
 }
-
-func requeue(_ broker: MemoryTransport, _ router: Router) throws {
-    try router.register(
-        Requeuer(
-            "requeue-orders", from: "orders.poison", on: broker, after: .exponential(from: .seconds(10), upTo: .seconds(600)),
-            maximum: 5, exhaustedTo: "orders.dead"))
-}

@@ -98,10 +98,18 @@ package final class DeliveryBuffer: Sendable {
     // MARK: Out
 
     /// See ``Subscription/pull(into:upTo:until:)``.
-    package func pull(into batch: inout DeliveryBatch, upTo limit: Int, until deadline: ClockInstant?) async throws -> Bool {
+    ///
+    /// Also returns false, with nothing taken, once `interruption` has fired: for who shares the buffer with others, and ends or
+    /// pauses alone.
+    package func pull(
+        into batch: inout DeliveryBatch, upTo limit: Int, until deadline: ClockInstant?, unless interruption: Signal? = nil
+    ) async throws -> Bool {
         while true {
             let now = clock.coarseNow
-            let taken = try state.withLock { try $0.take(into: &batch, upTo: limit, now: now) }
+            let taken = try state.withLock { state in
+                if let interruption, interruption.hasFired { return DeliveryBufferState.Taken.ended }
+                return try state.take(into: &batch, upTo: limit, now: now)
+            }
             switch taken {
             case .some:
                 batch.receivedAt = now
@@ -109,21 +117,23 @@ package final class DeliveryBuffer: Sendable {
             case .ended: return false
             case .nothing:
                 if let deadline, clock.now >= deadline { return false }
-                try await park(until: deadline)
+                try await park(until: deadline, unless: interruption)
             }
         }
     }
 
-    private func park(until deadline: ClockInstant?) async throws {
+    private func park(until deadline: ClockInstant?, unless interruption: Signal?) async throws {
         let id = state.withLock { $0.makeID() }
         let timer = deadline.map { deadline in
             clock.schedule(at: deadline) { [self] in state.withLock { $0.removeWaiter(id) }?.resume() }
         }
         defer { timer?.cancel() }
+        let watch = interruption?.whenFired { [self] in state.withLock { $0.removeWaiter(id) }?.resume() }
+        defer { if let watch { interruption?.forget(watch) } }
         await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: DeliveryBufferState.Waiter) in
                 let goOn = state.withLock { state -> Bool in
-                    if Task.isCancelled || state.canTake { return true }
+                    if Task.isCancelled || state.canTake || interruption?.hasFired == true { return true }
                     if let deadline, clock.now >= deadline { return true }
                     state.waiters.append((id, continuation))
                     return false
@@ -133,10 +143,10 @@ package final class DeliveryBuffer: Sendable {
         } onCancel: {
             state.withLock { $0.removeWaiter(id) }?.resume()
         }
-        guard Task.isCancelled else { return }
+        guard Task.isCancelled || interruption?.hasFired == true else { return }
         // It may have been woken for a message that it does not take.
         change { _ in }
-        throw CancellationError()
+        try Task.checkCancellation()
     }
 
     // MARK: Settle
@@ -291,6 +301,14 @@ package final class DeliveryBuffer: Sendable {
         var expired: [Entry] = []
         let limit = clock.now.advanced(by: .zero - lease)
         change { state in expired = state.expire(handedOutBefore: limit) }
+        return expired
+    }
+
+    /// Takes back those deliveries that were handed out longer than `lease` ago, for readers of one buffer with leases of their own.
+    package func expire(_ tokens: some Sequence<DeliveryToken>, lease: Duration) -> [Entry] {
+        var expired: [Entry] = []
+        let limit = clock.now.advanced(by: .zero - lease)
+        change { state in expired = tokens.compactMap { state.expire($0, handedOutBefore: limit) } }
         return expired
     }
 

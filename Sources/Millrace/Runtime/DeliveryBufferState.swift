@@ -192,14 +192,18 @@ struct DeliveryBufferState: Sendable {
     }
 
     mutating func expire(handedOutBefore limit: ClockInstant) -> [Entry] {
-        var expired: [Entry] = []
-        for index in slots.indices where slots[index].entry != nil && slots[index].handedOutAt <= limit {
-            guard var entry = removeSlot(index) else { continue }
-            entry.attempt += 1
-            expired.append(entry)
-            putBack(entry)
-        }
-        return expired
+        slots.indices.compactMap { expire($0, handedOutBefore: limit) }
+    }
+
+    mutating func expire(_ token: DeliveryToken, handedOutBefore limit: ClockInstant) -> Entry? {
+        index(of: token).flatMap { expire($0, handedOutBefore: limit) }
+    }
+
+    private mutating func expire(_ index: Int, handedOutBefore limit: ClockInstant) -> Entry? {
+        guard slots[index].entry != nil, slots[index].handedOutAt <= limit, var entry = removeSlot(index) else { return nil }
+        entry.attempt += 1
+        putBack(entry)
+        return entry
     }
 
     /// Ends a delivery, and takes out what is held behind it: the other messages of its key.

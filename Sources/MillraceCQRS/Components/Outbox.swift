@@ -20,7 +20,7 @@ public import Millrace
 public final class Outbox: Publisher {
     /// The topic that messages wait in.
     public let topic: String
-    let broker: any Transport
+    private let broker: any Transport
     private let group: String?
     private let isPrepared = Lock(false)
 
@@ -47,8 +47,7 @@ public final class Outbox: Publisher {
         try await broker.publish(envelopes, to: self.topic)
     }
 
-    /// Makes the forwarder's group, once.
-    func prepare() async throws {
+    private func prepare() async throws {
         guard let group, !isPrepared.withLock({ $0 }) else { return }
         try await broker.prepare(topic: topic, group: group)
         isPrepared.withLock { $0 = true }
@@ -62,5 +61,25 @@ public final class Outbox: Publisher {
     /// The messages as they lie in the outbox. See ``envelope(_:to:)-(Message,_)``.
     public func envelope(_ messages: [Message], to topic: String) throws -> [Message] {
         try messages.map { try envelope($0, to: topic) }
+    }
+}
+
+extension Outbox: DelayedPublisher {
+    /// Puts messages into the outbox once a delay has passed, by its transport, which has to be a `DelayedPublisher`: in a file of
+    /// SQLite the delay outlives the process. So messages can leave later on any transport.
+    ///
+    /// Throws a `MillraceError` of code `unsupported` when the transport publishes nothing later; for the rest see
+    /// `publish(_:to:)`.
+    public func publish(_ messages: [Message], to topic: String, after delay: Duration) async throws {
+        guard let later = broker as? any DelayedPublisher else {
+            throw MillraceError(
+                .unsupported,
+                "outbox '\(self.topic)': on is a transport of \(broker.system), it must be a DelayedPublisher to publish something "
+                    + "later: an outbox in a file of SQLite is one, from where a Forwarder brings messages to their transport",
+                isRetriable: false)
+        }
+        let envelopes = try envelope(messages, to: topic)
+        try await prepare()
+        try await later.publish(envelopes, to: self.topic, after: delay)
     }
 }
