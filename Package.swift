@@ -159,7 +159,8 @@ let package = Package(
             name: "component-member", dependencies: ["Millrace", "MillraceSQLite", "MillraceCQRS"],
             path: "Tests/Programs/component-member", swiftSettings: strict),
         .testTarget(
-            name: "ExampleProgramTests", dependencies: ["Millrace", "TestSupport", "storefront", "kafka-mock"], swiftSettings: strict),
+            name: "ExampleProgramTests", dependencies: ["Millrace", "TestSupport", "storefront", "kafka-mock"],
+            swiftSettings: strict),
         .testTarget(
             name: "MillraceCQRSTests",
             dependencies: [
