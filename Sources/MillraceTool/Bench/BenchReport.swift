@@ -17,6 +17,8 @@ struct BenchReport: Codable {
         let runs: [Measurement]
     }
 
+    /// What tells these figures from others of the same transport; nil for nothing.
+    var label: String?
     /// Without secrets.
     let url: String
     let system: String

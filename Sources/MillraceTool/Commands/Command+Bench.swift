@@ -20,10 +20,12 @@ extension Command {
             "broker-pid", value: "PID", help: "The broker's process on this machine, to measure what it takes")
         static let format = Option(
             "format", value: "FORMAT", .oneOf(["text", "json"]), fallback: "text", help: "How to print figures")
+        static let label = Option(
+            "label", value: "TEXT", help: "What tells these figures from others of the transport: kept in JSON, shown in charts")
         static let quick = Option(
             flag: "quick", help: "A short run that shows that it works: 5000 messages of 64 bytes, twice; not for figures")
         static let all = [
-            .url, scenario, count, size, runs, warmUp, tasks, batch, rate, keys, brokerPID, format, quick,
+            .url, scenario, count, size, runs, warmUp, tasks, batch, rate, keys, brokerPID, format, label, quick,
         ]
     }
 
@@ -50,6 +52,7 @@ extension Command {
         if !BenchReport.isOptimized { session.complain("millrace bench: built without optimization, figures mean little") }
         return try await session.cancellingWhenInterrupted {
             var report = try await report(bench)
+            report.label = arguments.text(Options.label)
             var failed: [String] = []
             if !isJSON {
                 session.output.print(
