@@ -27,6 +27,8 @@ import Testing
         subject.sharesBroker = false
         subject.capacity = MemoryOptions().capacity
         subject.manualClock = clock
+        // With the system's clock, a busy machine must not outlast it.
+        subject.lease = .seconds(3)
         return subject
     }
 }

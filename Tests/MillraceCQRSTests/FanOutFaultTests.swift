@@ -181,6 +181,30 @@ import Testing
         try await bench.publish(0..<1)
         for consumer in [a, b] { #expect(try await consumer.take(1).texts == ["0"]) }
     }
+
+    @Test func consumersCanLeaveWhileTheBrokerIsWaitedFor() async throws {
+        let silent = SilentSubscriber()
+        let fanOut = FanOut("orders", on: silent, group: "shop", to: ["a", "b"], observers: Observers([]))
+        let a = try await fanOut.subscribe(to: "orders", SubscriptionOptions(group: "a"))
+        let waiting = Task { try await fanOut.subscribe(to: "orders", SubscriptionOptions(group: "b")) }
+        try await silent.isAsked.wait()
+        waiting.cancel()
+        await #expect(throws: CancellationError.self) { _ = try await waiting.value }
+        // The last one to leave ends the wait.
+        try await withTimeLimit(.seconds(60), "the end of the fan-out") { await a.close() }
+    }
+}
+
+/// Waits for a broker until it is cancelled.
+private final class SilentSubscriber: Subscriber {
+    let isAsked = Signal()
+    let capabilities: Capabilities = [.groups]
+
+    func subscribe(to topic: String, _ options: SubscriptionOptions) async throws -> any Subscription {
+        isAsked.fire()
+        try await Signal().wait()
+        throw CancellationError()
+    }
 }
 
 /// Can't subscribe at first.

@@ -10,7 +10,8 @@ public struct CQRSOptions: Sendable {
     public var hooks: CQRSHooks
     /// How requests are answered.
     public var replies: ReplyOptions
-    /// What keeps messages that are to leave later. Defaults to nil: the transport itself, if it is a `DelayedPublisher`.
+    /// What keeps messages that are to leave later. Defaults to nil: the transport itself, if it is a `DelayedPublisher`. For those that
+    /// are none, an ``Outbox`` in a file of SQLite, with a ``Forwarder``.
     public var delays: (any DelayedPublisher)?
     /// The clock that requests and delays are told by.
     public var clock: any SchedulingClock

@@ -8,40 +8,13 @@ import Millrace
 /// To transports that look for who publishes, it stands for the subscription that the consumers share: a handler that waits for room in
 /// the topic that it reads must not wait for itself.
 final class FanOutMember: SubscriptionWrapper {
-    private struct State {
-        var held: Set<DeliveryToken> = []
-        /// How many deliveries pulls may be about to take.
-        var reserved = 0
-        var isPaused = false
-        var isStopped = false
-        var isClosed = false
-        /// A pull waits for room.
-        var awaitsRoom = false
-        /// Fires when pulls have to look again.
-        var change = Signal()
-
-        mutating func renewChange() -> Signal {
-            defer { change = Signal() }
-            awaitsRoom = false
-            return change
-        }
-
-        mutating func noticeRoom() -> Signal? { awaitsRoom ? renewChange() : nil }
-    }
-
-    private enum Admission {
-        case ended
-        case wait(for: Signal)
-        case take(upTo: Int, unless: Signal)
-    }
-
     private let id: UInt64
     private let branch: FanOutBranch
     private let session: FanOutSession
     private let prefetch: Int
     private let lease: Duration
     private let keeper = Lock<Repetition?>(nil)
-    private let state = Lock(State())
+    private let state = Lock(FanOutMemberState())
     private let closing = Closing()
 
     init(id: UInt64, _ branch: FanOutBranch, of session: FanOutSession, _ options: SubscriptionOptions) {
@@ -77,7 +50,7 @@ final class FanOutMember: SubscriptionWrapper {
 
     func pull(into batch: inout DeliveryBatch, upTo limit: Int, until deadline: ClockInstant?) async throws -> Bool {
         while true {
-            switch admit(limit) {
+            switch state.withLock({ $0.admit(limit, prefetch: prefetch) }) {
             case .ended: return false
             case .wait(let change):
                 // Looked for after the signal was there: what is lost from now on fires it.
@@ -96,25 +69,8 @@ final class FanOutMember: SubscriptionWrapper {
         }
     }
 
-    private func admit(_ limit: Int) -> Admission {
-        state.withLock { state in
-            if state.isStopped { return .ended }
-            if state.isPaused { return .wait(for: state.change) }
-            let room = min(limit, prefetch - state.held.count - state.reserved)
-            guard room > 0 else {
-                state.awaitsRoom = true
-                return .wait(for: state.change)
-            }
-            state.reserved += room
-            return .take(upTo: room, unless: state.change)
-        }
-    }
-
     private func leave(reserved room: Int) {
-        state.withLock { state in
-            state.reserved -= room
-            return state.noticeRoom()
-        }?.fire()
+        state.withLock { $0.leave(reserved: room) }?.fire()
     }
 
     /// Takes note of what was pulled, and says where it lies in the topic. False when the subscription is closed: then it went back.

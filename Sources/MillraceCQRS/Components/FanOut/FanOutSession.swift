@@ -17,6 +17,8 @@ final class FanOutSession: Sendable {
         /// For each consumer its branch, once it has subscribed.
         var branches: [FanOutBranch?]
         var pump: Task<Void, Never>?
+        /// Opens the shared subscription for the pump, which awaits it. The pump itself is never cancelled: it has to close in order.
+        var opening: Task<any Subscription, any Error>?
         var upstream: (any Subscription)?
         var lost: (any Error)?
         /// Nothing is to be fetched any more, and nobody can join.
@@ -94,22 +96,20 @@ final class FanOutSession: Sendable {
     }
 
     private func endIfNeeded(_ change: (inout State) -> Void) {
-        let (isEnding, upstream, pump) = state.withLock { state in
+        let ended = state.withLock { state -> State? in
             change(&state)
-            guard !state.isEnding, !state.members.values.contains(where: \.isFetching) else {
-                return (false, nil as (any Subscription)?, nil as Task<Void, Never>?)
-            }
+            guard !state.isEnding, !state.members.values.contains(where: \.isFetching) else { return nil }
             state.isEnding = true
-            return (true, state.upstream, state.pump)
+            return state
         }
-        guard isEnding else { return }
+        guard let ended else { return }
         let room = books.withLock { books in
             books.isEnding = true
             return books.room
         }
         room?.fire()
         // Without a subscription yet the pump waits for a broker, which may take forever.
-        if let upstream { upstream.stopFetching() } else { pump?.cancel() }
+        if let upstream = ended.upstream { upstream.stopFetching() } else { ended.opening?.cancel() }
     }
 
     // MARK: Pump
@@ -119,7 +119,7 @@ final class FanOutSession: Sendable {
         var open: (any Subscription)?
         do {
             let ordered = branches.contains { $0.ordered == .byKey } ? Ordering.byKey : .byTransport
-            let upstream = try await plan.subscriber.subscribe(to: plan.topic, plan.subscription(ordered: ordered))
+            let upstream = try await subscribe(plan.subscription(ordered: ordered))
             open = upstream
             let isEnding = state.withLock { state in
                 state.upstream = upstream
@@ -137,6 +137,16 @@ final class FanOutSession: Sendable {
         renewal?.cancel()
         await open?.close()
         for branch in branches { _ = branch.buffer.close() }
+    }
+
+    private func subscribe(_ options: SubscriptionOptions) async throws -> any Subscription {
+        let opening = Task { [plan] in try await plan.subscriber.subscribe(to: plan.topic, options) }
+        let isEnding = state.withLock { state in
+            state.opening = opening
+            return state.isEnding
+        }
+        if isEnding { opening.cancel() }
+        return try await opening.value
     }
 
     private func pump(from upstream: any Subscription, to branches: [FanOutBranch]) async throws {
