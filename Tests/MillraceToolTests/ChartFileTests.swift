@@ -40,7 +40,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("[]", "limits[0].rates is empty"), ("[1, 0]", "limits[0].rates has 0.0"), ("[1e13]", "limits[0].rates has 10000000000000.0"),
+        ("[]", "limits[0].rates is empty"), ("[1, 0]", "limits[0].rates has 0.0"),
+        ("[1e13]", "limits[0].rates has 10000000000000.0"),
     ])
     func limitsAreBounded(_ rates: String, _ reason: String) throws {
         let text = #"{"transport":"redis","limits":[{"scenario":"publish","size":64,"name":"n","rates":\#(rates)}]}"#

@@ -64,7 +64,8 @@ struct ChartBuilder {
 
     private var title: String {
         let system = files[0].content.system
-        let name = files[0].content.broker?.name ?? ["memory": "In memory", "sqlite": "SQLite", "kafka": "Kafka"][system] ?? system
+        let names = ["memory": "In memory", "sqlite": "SQLite", "kafka": "Kafka"]
+        let name = files[0].content.broker?.name ?? names[system] ?? system
         let label = labels.count == 1 ? labels[0].map { " (\($0))" } ?? "" : ""
         let texts = sizes.map { "\($0)" }
         let list = texts.count > 1 ? texts.dropLast().joined(separator: ", ") + " and " + texts[texts.count - 1] : texts[0]
