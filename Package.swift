@@ -181,7 +181,12 @@ let package = Package(
             name: "MillraceToolTests",
             dependencies: ["Millrace", "MillraceMemory", "MillraceRedis", "MillraceTesting", "MillraceTool", "TestSupport"],
             swiftSettings: strict),
-        .testTarget(name: "DocumentationTests", swiftSettings: strict),
+        .testTarget(
+            name: "DocumentationTests",
+            dependencies: [
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
+            ],
+            swiftSettings: strict),
 
         // Each transport under each fault: see Docs/reliability.md.
         .executableTarget(
@@ -193,8 +198,12 @@ let package = Package(
             path: "Tests/Faults", exclude: ["run"], swiftSettings: strict),
         .testTarget(name: "FaultSuiteTests", dependencies: ["faults", "Millrace"], swiftSettings: strict),
         .testTarget(
-            name: "FuzzTests", dependencies: ["Millrace", "MillraceRedis", "MillraceSQLite"], path: "Tests/Fuzz",
-            exclude: ["Corpus"], swiftSettings: strict),
+            name: "FuzzTests",
+            dependencies: [
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
+                "MillraceCQRS", "CRabbitMQ", "CRdKafka",
+            ],
+            path: "Tests/Fuzz", exclude: ["Corpus"], swiftSettings: strict),
         .executableTarget(
             name: "simulation", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], path: "Tests/Simulation",
             swiftSettings: strict),

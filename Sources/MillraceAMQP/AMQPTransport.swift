@@ -75,15 +75,7 @@ public final class AMQPTransport: Transport {
     /// Durable, unless the topology is not, with groups, leases, attempts, and retries that wait in the broker. Keys keep their order
     /// within a subscription. Where a queue has a single active consumer, they keep it across all members of a group, and a lease that
     /// has run out leads back to the same member.
-    public var capabilities: Capabilities {
-        var capabilities: Capabilities = [.ordered, .orderedByKey, .nativeDelay, .delayedRetry, .attemptCount]
-        if options.topology.isDurable { capabilities.insert(.durable) }
-        if options.topology.hasGroups { capabilities.insert(.groups) }
-        // A member that is active stays so, whatever it does with its leases.
-        capabilities.insert(options.topology.hasSingleActiveConsumer ? .orderedAcrossMembers : .leases)
-        if case .topicSuffix = options.deadLetters { capabilities.insert(.deadLetters) }
-        return capabilities
-    }
+    public var capabilities: Capabilities { options.capabilities }
 
     /// Has an observer told of connections, expired leases and the like as well.
     public func attach(_ observer: any Observer & AnyObject) { observers.attach(observer) }

@@ -60,14 +60,7 @@ public final class KafkaTransport: Transport {
 
     /// Durable, with groups, replay, attempts and delayed retries; keys keep their order across all members of a group. The
     /// order of a topic is that of its partitions.
-    public var capabilities: Capabilities {
-        var capabilities: Capabilities = [
-            .durable, .groups, .orderedByKey, .orderedAcrossMembers, .delayedRetry, .attemptCount, .replay, .startAtPosition,
-            .transactions,
-        ]
-        if options.deadLetters != .drop { capabilities.insert(.deadLetters) }
-        return capabilities
-    }
+    public var capabilities: Capabilities { options.capabilities }
 
     /// Has an observer told of connections, expired leases and the like as well.
     public func attach(_ observer: any Observer & AnyObject) { observers.attach(observer) }

@@ -39,15 +39,7 @@ public final class MemoryTransport: Transport {
     public var system: String { "memory" }
 
     /// Everything but durability; `replay` with a retention that lasts, `deadLetters` unless they are dropped.
-    public var capabilities: Capabilities {
-        var capabilities: Capabilities = [
-            .groups, .ordered, .orderedByKey, .orderedAcrossMembers, .delayedRetry, .attemptCount, .leases,
-        ]
-        if options.alwaysRetains { capabilities.insert(.replay) }
-        if options.deadLetters != .drop { capabilities.insert(.deadLetters) }
-        if options.overflow == .wait { capabilities.insert(.backPressure) }
-        return capabilities
-    }
+    public var capabilities: Capabilities { options.capabilities }
 
     /// Makes a topic and a group, so that the group gets what is published from now on.
     public func prepare(topic: String, group: String?) async throws {

@@ -78,17 +78,7 @@ public final class NATSTransport: Transport {
 
     /// With JetStream: durable, with groups, replay, leases, attempts and delayed retries; keys keep their order within a
     /// subscription. With core NATS queue groups, and what the subscription can do by itself: order, retries, attempts and leases.
-    public var capabilities: Capabilities {
-        var capabilities: Capabilities = [.ordered, .orderedByKey, .delayedRetry, .attemptCount, .leases]
-        if options.mode == .jetStream {
-            capabilities.formUnion([.groups, .nativeDelay, .replay, .startAtPosition])
-            if options.newStreams?.storage != .memory { capabilities.insert(.durable) }
-        } else {
-            capabilities.insert(.liveGroups)
-        }
-        if options.deadLetters != .drop { capabilities.insert(.deadLetters) }
-        return capabilities
-    }
+    public var capabilities: Capabilities { options.capabilities }
 
     /// Has an observer told of connections, expired leases and the like as well.
     public func attach(_ observer: any Observer & AnyObject) { observers.attach(observer) }

@@ -92,13 +92,7 @@ public final class RedisTransport: Transport {
 
     /// Durable as far as the server is, with groups, replay, leases, attempts and delayed retries; keys keep their order within
     /// a subscription.
-    public var capabilities: Capabilities {
-        var capabilities: Capabilities = [
-            .durable, .groups, .ordered, .orderedByKey, .delayedRetry, .attemptCount, .replay, .leases, .startAtPosition,
-        ]
-        if options.deadLetters != .drop { capabilities.insert(.deadLetters) }
-        return capabilities
-    }
+    public var capabilities: Capabilities { options.capabilities }
 
     /// Has an observer told of connections, expired leases and the like as well.
     public func attach(_ observer: any Observer & AnyObject) { observers.attach(observer) }

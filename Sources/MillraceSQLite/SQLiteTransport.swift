@@ -59,15 +59,7 @@ public final class SQLiteTransport: Transport {
     public var system: String { "sqlite" }
 
     /// Everything but back-pressure, which a file does not need; `flushed` with ``SQLiteOptions/Synchronous/full``.
-    public var capabilities: Capabilities {
-        var capabilities: Capabilities = [
-            .durable, .groups, .ordered, .orderedByKey, .orderedAcrossMembers, .nativeDelay, .delayedRetry, .attemptCount,
-            .replay, .leases, .startAtPosition, .transactions,
-        ]
-        if options.synchronous == .full { capabilities.insert(.flushed) }
-        if options.deadLetters != .drop { capabilities.insert(.deadLetters) }
-        return capabilities
-    }
+    public var capabilities: Capabilities { options.capabilities }
 
     /// Has an observer told of expired leases and the like as well.
     public func attach(_ observer: any Observer & AnyObject) { core.observers.attach(observer) }

@@ -54,6 +54,10 @@ static void drain(const char *servers, const char *topic, int count) {
     set(configuration, "group.id", topic);
     set(configuration, "auto.offset.reset", "earliest");
     set(configuration, "enable.auto.commit", "false");
+    /* The mock makes members wait for their session in places. */
+    set(configuration, "session.timeout.ms", "6000");
+    set(configuration, "heartbeat.interval.ms", "200");
+    set(configuration, "fetch.wait.max.ms", "50");
     rd_kafka_t *consumer = client(RD_KAFKA_CONSUMER, configuration, servers);
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(topics, topic, RD_KAFKA_PARTITION_UA);
