@@ -32,13 +32,18 @@ extension InteroperabilityTests {
         /// The server takes 1 MiB with the headers, and 64 KiB of them.
         private let samples = Sample.all(largest: (1 << 20) - 4_096, longest: .shorterValue)
 
+        /// nats-py, 2.16 for one, refuses to write names of headers that are not ASCII, and passes over those that it reads.
+        private func samples(as client: Client) -> [Sample] {
+            client == .raw ? samples : samples.map(\.withNamesInASCII)
+        }
+
         @Test("What Millrace writes, they read, byte for byte", arguments: clients)
         func written(_ client: Client) async throws {
             let (server, topic) = (try await NATSServer.shared, name("written"))
             let transport = try await connect(server)
             try await transport.publish(samples.map(\.message), to: topic)
             let records = try await self.client(client, server).read(samples.count, of: topic, at: server.url)
-            expect(records, are: samples.map { ($0.name, $0.nats) }, fieldsHaveOrder: false)
+            expect(records, are: samples(as: client).map { ($0.name, $0.nats) }, fieldsHaveOrder: false)
             await transport.close()
         }
 
@@ -47,6 +52,7 @@ extension InteroperabilityTests {
             let (server, topic) = (try await NATSServer.shared, name("read"))
             let transport = try await connect(server)
             try await transport.prepare(topic: topic, group: "g")
+            let samples = samples(as: client)
             try await self.client(client, server).write(samples.map(\.nats), to: topic, at: server.url)
             let reader = try await transport.subscribe(to: topic, SubscriptionOptions(group: "g"))
             expect(try await take(samples.count, of: reader), are: samples)
@@ -107,5 +113,12 @@ extension InteroperabilityTests {
             await probe.close()
             await transport.close()
         }
+    }
+}
+
+extension Sample {
+    /// The same without the metadata whose names are not ASCII.
+    fileprivate var withNamesInASCII: Sample {
+        Sample(name, id: id, payload, key: message.key, headers.filter { $0.0.utf8.allSatisfy { $0 < 0x80 } }, packed: packed)
     }
 }

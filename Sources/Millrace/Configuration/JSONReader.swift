@@ -113,7 +113,9 @@ struct JSONReader {
         let text = String(decoding: bytes[start..<index], as: UTF8.self)
         let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
         let hasLeadingZero = digits.hasPrefix("0") && digits.dropFirst().first?.isNumber == true
-        guard let value = Double(text), value.isFinite, digits.first?.isNumber == true, !hasLeadingZero, !text.hasSuffix(".")
+        // Swift takes a point without a digit behind it: `1.`, `1.e3`.
+        let hasLoosePoint = text.hasSuffix(".") || text.contains(".e") || text.contains(".E")
+        guard let value = Double(text), value.isFinite, digits.first?.isNumber == true, !hasLeadingZero, !hasLoosePoint
         else { throw error("'\(text)' is no number", at: start) }
         return ConfigurationNode(.number(text))
     }

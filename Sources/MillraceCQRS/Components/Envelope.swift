@@ -2,6 +2,9 @@ import Millrace
 
 /// A message on its way to a topic by way of another one: it stays as it is, and what is to become of it is metadata beside its own.
 enum Envelope {
+    /// What an envelope has beside the metadata of the message: one key alone would take away or change the message's key.
+    private static let keys = [MetadataKey.destination, MetadataKey.destinationHasNoKey, MetadataKey.destinationKey]
+
     /// The message as it is published to the topic where it waits.
     ///
     /// - Parameters:
@@ -9,14 +12,16 @@ enum Envelope {
     ///   - topic: Where it is to go.
     ///   - lane: The key under which it waits; nil for its own. A message without a key waits under its id, so that it waits for
     ///     no other.
-    /// - Throws: A `MillraceError` of code `invalidTopic`, and one of code `invalidMessage` when the message is such an envelope.
+    /// - Throws: A `MillraceError` of code `invalidTopic`, and one of code `invalidMessage` when the message is such an envelope, or has
+    ///   metadata of one.
     static func wrap(_ message: Message, to topic: String, lane: String? = nil) throws -> Message {
         try Naming.checkTopic(topic)
         try Naming.check(message)
-        if let other = message.metadata[MetadataKey.destination] {
+        for key in keys {
+            guard let other = message.metadata[key] else { continue }
             throw MillraceError(
                 .invalidMessage,
-                "message \(message.id): metadata '\(MetadataKey.destination)' is '\(other)', it must not be there: "
+                "message \(message.id): metadata '\(key)' is '\(other)', it must not be there: "
                     + "the message is on its way to another topic", isRetriable: false)
         }
         var envelope = message
@@ -40,9 +45,7 @@ enum Envelope {
         } else if let key = envelope.metadata[MetadataKey.destinationKey] {
             message.key = key
         }
-        for key in [MetadataKey.destination, MetadataKey.destinationHasNoKey, MetadataKey.destinationKey] {
-            message.metadata[key] = nil
-        }
+        for key in keys { message.metadata[key] = nil }
         return (message, topic)
     }
 }

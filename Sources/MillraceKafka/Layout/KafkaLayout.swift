@@ -98,7 +98,8 @@ enum KafkaLayout {
             metadata: metadata)
     }
 
-    private static func read(_ headers: OpaquePointer?, _ id: inout MessageID?, _ metadata: inout Metadata) {
+    /// What the headers of a record say.
+    static func read(_ headers: OpaquePointer?, _ id: inout MessageID?, _ metadata: inout Metadata) {
         let count = rd_kafka_header_cnt(headers)
         metadata.reserveCapacity(min(max(0, count - 1), maximumMetadata))
         var omitted = 0

@@ -54,7 +54,8 @@ struct CommitNote: Sendable, Equatable {
     /// Reads what ``text(at:)`` has written. Whatever else is in the metadata says nothing.
     init(_ text: String, at offset: Int64) {
         let words = text.split(separator: " ")
-        guard let first = words.first, first == Self.mark else { return }
+        // Offsets are what a broker says; behind the last of all numbers there are none.
+        guard let first = words.first, first == Self.mark, offset < Int64.max - 1 << 40 else { return }
         for word in words.dropFirst() {
             let parts = word.split(separator: "=", maxSplits: 1)
             guard parts.count == 2 else { continue }

@@ -141,19 +141,28 @@ enum NATSLayout {
     }
 
     /// What headers say.
-    private struct Fields {
+    struct Fields {
         var id: MessageID?
         var key: String?
         var metadata = Metadata()
 
         mutating func read(_ message: NATSMessage) {
+            if let text = HeaderText.of(message) { return read(text) }
             var encoded: String?
             var omitted = 0
-            if let text = HeaderText.of(message) {
-                HeaderText.forEach(text) { add($0, $1, &encoded, &omitted) }
-            } else {
-                readByLibnats(message, &encoded, &omitted)
-            }
+            readByLibnats(message, &encoded, &omitted)
+            finish(encoded, omitted)
+        }
+
+        /// What the text of headers says.
+        mutating func read(_ text: UnsafeRawBufferPointer) {
+            var encoded: String?
+            var omitted = 0
+            HeaderText.forEach(text) { add($0, $1, &encoded, &omitted) }
+            finish(encoded, omitted)
+        }
+
+        private mutating func finish(_ encoded: String?, _ omitted: Int) {
             if omitted > 0 { metadata[MetadataKey.omittedFields] = "\(omitted)" }
             if let encoded { readEncoded(encoded) }
         }
