@@ -46,7 +46,8 @@ extension RouterOptions {
 }
 
 extension CQRSOptions {
-    static var quiet: CQRSOptions { CQRSOptions(observers: Observers([])) }
+    /// Nobody listens, and a busy machine has time to answer.
+    static var quiet: CQRSOptions { CQRSOptions(replies: ReplyOptions(timeout: .seconds(60)), observers: Observers([])) }
 }
 
 /// A bus and a router on memory that tell nobody anything.

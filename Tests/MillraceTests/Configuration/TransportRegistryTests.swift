@@ -37,14 +37,16 @@ import Testing
 
     @Test("All options of a memory URL are read; help and URL agree about them")
     func memoryOptions() throws {
-        let all = "memory:?capacity=7&overflow=drop-oldest&retention=9&dead-letters=.dead&publish-returns=when-acknowledged"
+        let all =
+            "memory:?capacity=7&overflow=drop-oldest&retention=9&dead-letters=.dead&publish-returns=when-acknowledged"
+            + "&maximum-delayed=5"
         let expected = MemoryOptions(
             capacity: 7, overflow: .dropOldest, retention: .last(9), deadLetters: .topicSuffix(".dead"),
-            publishReturns: .whenAcknowledged)
+            publishReturns: .whenAcknowledged, maximumDelayed: 5)
         #expect(try MemoryOptions(url: TransportURL(all)) == expected)
         #expect(try MemoryOptions(url: TransportURL("memory:")) == MemoryOptions())
         #expect(try MemoryOptions(url: TransportURL("memory:?dead-letters=&retention=all")).deadLetters == .drop)
-        for bad in ["capacity=0", "overflow=burst", "retention=0", "publish-returns=never", "capcity=1"] {
+        for bad in ["capacity=0", "overflow=burst", "retention=0", "publish-returns=never", "maximum-delayed=0", "capcity=1"] {
             let error = #expect(throws: MillraceError.self) { _ = try MemoryOptions(url: TransportURL("memory:?\(bad)")) }
             #expect(error?.message.contains("it must be") == true)
         }
