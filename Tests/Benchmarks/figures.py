@@ -110,7 +110,7 @@ def table(paths):
     first = reports[0]
     broker = first.get("broker") or {"name": first["system"], "version": ""}
     label = f" ({first['label']})" if first.get("label") and len(reports) == 1 else ""
-    print(f"\n## {broker['name']} {broker['version']}{label}\n".replace(" \n", "\n"))
+    print(f"\n## {' '.join(filter(None, (broker['name'], broker['version'])))}{label}\n")
     print("Thousand messages a second; microseconds of processor time for a message, of client and server.\n")
     names = [text for column in columns for text in (name(column), "CPU")]
     print(f"| Scenario | {' | '.join(names)} |")

@@ -20,7 +20,10 @@ struct Drawing {
         let reader = Reader()
         let parser = XMLParser(data: Data(svg.utf8))
         parser.delegate = reader
-        guard parser.parse() else { throw Unexpected("no XML: \(parser.parserError.map { "\($0)" } ?? "")") }
+        // The parser forgives what it can.
+        guard parser.parse(), parser.parserError == nil, reader.isBalanced else {
+            throw Unexpected("no XML: \(parser.parserError.map { "\($0)" } ?? "")")
+        }
         all = reader.elements
     }
 
@@ -35,6 +38,8 @@ struct Drawing {
     private final class Reader: NSObject, XMLParserDelegate {
         var elements: [Element] = []
         private var open: [Int] = []
+        /// Whether each end is that of the element which was begun last.
+        private(set) var isBalanced = true
 
         func parser(
             _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?,
@@ -46,8 +51,8 @@ struct Drawing {
 
         func parser(_ parser: XMLParser, foundCharacters text: String) { if let last = open.last { elements[last].text += text } }
 
-        func parser(_ parser: XMLParser, didEndElement: String, namespaceURI: String?, qualifiedName: String?) {
-            open.removeLast()
+        func parser(_ parser: XMLParser, didEndElement name: String, namespaceURI: String?, qualifiedName: String?) {
+            guard let last = open.popLast(), elements[last].name == name else { return isBalanced = false }
         }
     }
 }
