@@ -80,9 +80,16 @@ private struct KilledRun {
             process.kill(9)
             try await publishing.value
         }
+        let before = folder.read("log").components(separatedBy: "running").count
         let last = try start()
         for (topic, probe) in probes {
             arrivals[topic] = try await probe.arrivals(of: kills * perRound, after: arrivals[topic] ?? Arrivals())
+        }
+        // Before that a signal ends it on the spot.
+        try await BlockingCall.run { [folder] in
+            try last.wait(for: "the last start", seconds: 60) {
+                folder.read("log").components(separatedBy: "running").count > before
+            }
         }
         last.kill(15)
         #expect(last.end() == 0, "\(last.lines.suffix(5))")

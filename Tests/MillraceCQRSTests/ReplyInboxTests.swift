@@ -55,6 +55,7 @@ import Testing
         let clock = ManualClock()
         var options = CQRSOptions.quiet
         options.clock = clock
+        options.replies.timeout = .seconds(5)
         let broker = MemoryTransport(observers: Observers([]))
         let cqrs = CQRS(publishingOn: broker, subscribingOn: Stuck(), topics: .perType(), options)
         let waiting = Task { try await cqrs.request(Ask(number: 1)) }

@@ -31,7 +31,10 @@ import Darwin
         case "fan-out": try fanOut(from: source, to: target, in: router)
         default: exit(2)
         }
-        try await router.run()
+        async let running: Void = router.run()
+        try await router.waitUntilRunning()
+        ConsoleLog.writeToStandardError("running")
+        try await running
         await source.close()
         await target.close()
     }
