@@ -7,13 +7,10 @@ import Testing
     /// Sends a message back a few times before the handler sees it.
     private struct NotYet: StagedMiddleware {
         let times: Box<Int>
-        var control: HandlerControl?
-
-        func attached(to handler: HandlerInfo) throws -> any Middleware { NotYet(times: times, control: handler.control) }
 
         func begin(_ message: Message, _ context: HandlerContext) throws {
             guard times.increment() <= 3 else { return }
-            control?.excused.add(message.id)
+            context.excuseDelivery(of: message)
             throw RetryLater(after: .zero)
         }
     }

@@ -48,10 +48,7 @@ public struct FailurePolicy: StagedMiddleware {
     ) async throws -> Outputs {
         var error = error
         while true {
-            guard !error.asksForAnotherDelivery, let action = action(for: error, context) else {
-                context.rememberAttempts(of: message, askedFor: error)
-                throw error
-            }
+            guard !error.asksForAnotherDelivery, let action = action(for: error, context) else { throw error }
             switch action {
             case .retry(_, let backoff):
                 try await retry(backoff, error, message, context)
@@ -62,7 +59,6 @@ public struct FailurePolicy: StagedMiddleware {
                     try await context.clock.sleep(for: delay)
                     break
                 }
-                context.rememberAttempts(of: message)
                 throw RetryLater(after: delay, because: error)
             case .reject:
                 throw error as? Reject ?? Reject("\(error)", because: error)

@@ -58,12 +58,8 @@ public struct Retry: StagedMiddleware {
     ) async throws -> Outputs {
         var error = error
         while true {
-            guard let failure = nextAttempt(after: error, message, context) else {
-                context.rememberAttempts(of: message, askedFor: error)
-                throw error
-            }
+            guard let failure = nextAttempt(after: error, message, context) else { throw error }
             if context.canRetryLater, backoff.nominalDelay(after: failure.attempt) > inPlaceLimit {
-                context.rememberAttempts(of: message)
                 throw RetryLater(after: failure.delay, because: error)
             }
             try await context.clock.sleep(for: failure.delay)

@@ -152,15 +152,11 @@ public final class HandlerContext {
         topic == self.topic && publisher as AnyObject === subscriber as AnyObject
     }
 
-    /// Keeps the count of attempts while the transport has the message.
+    /// Keeps the count of attempts while the transport has the message: it counts deliveries, and some attempts were in place. One that
+    /// is excused has noted what is to be known.
     func rememberAttempts(of message: Message) {
+        guard !isExcused else { return }
         history.note(message.id, AttemptHistory.Entry(attempts: attempt, firstFailedAt: firstFailedAt))
-    }
-
-    /// Somebody asks for another delivery: attempts that the transport does not know of are to count then as well.
-    func rememberAttempts(of message: Message, askedFor error: any Error) {
-        guard error is RetryLater, !isExcused, attempt > deliveryAttempt else { return }
-        rememberAttempts(of: message)
     }
 
     /// Notes that an attempt failed; middleware that recovers from it runs next.

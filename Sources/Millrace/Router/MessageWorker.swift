@@ -94,6 +94,7 @@ final class MessageWorker: Worker, @unchecked Sendable {
                 if wantsTrace { reportHandled(record) }
             } catch {
                 await context.concludeFailure(error)
+                if error is RetryLater { context.rememberAttempts(of: record.message) }
                 if error is HandedBack { context.restoreAttempts(of: record.message) }
                 scope.settleFailure(record, error, isAcknowledged: context.isAcknowledged, wasCutOff: slot.isCutOff)
                 // Somebody has to look at the failure first: what is fetched already keeps its place behind it.
