@@ -1,14 +1,12 @@
-import Millrace
-
 /// Does something again and again, at intervals of a clock, until it is cancelled or released.
-final class Repetition: Sendable {
+package final class Repetition: Sendable {
     private let interval: Duration
     private let clock: any SchedulingClock
     private let action: @Sendable () -> Void
     private let state = Lock<(timer: ScheduledTimer?, isOver: Bool)>((nil, false))
 
     /// Begins after one interval. The action runs on a thread of the clock's and must not block.
-    init(every interval: Duration, of clock: any SchedulingClock, _ action: @escaping @Sendable () -> Void) {
+    package init(every interval: Duration, of clock: any SchedulingClock, _ action: @escaping @Sendable () -> Void) {
         self.interval = interval
         self.clock = clock
         self.action = action
@@ -31,7 +29,7 @@ final class Repetition: Sendable {
     }
 
     /// Nothing more is done; what is being done at the moment is not waited for.
-    func cancel() {
+    package func cancel() {
         let timer = state.withLock { state in
             state.isOver = true
             return state.timer

@@ -4,6 +4,8 @@
 /// As text: `millrace1 done=2-4,7 tried=0:1,5:3`, with offsets relative to the committed one.
 struct CommitNote: Sendable, Equatable {
     private static let mark = "millrace1"
+    /// How far behind its offset a note can tell of something.
+    private static let reach: Int64 = 1 << 40
     /// Brokers take 4,096 bytes by default (`offset.metadata.max.bytes`).
     private static let maximumLength = 3_500
 
@@ -54,15 +56,15 @@ struct CommitNote: Sendable, Equatable {
     /// Reads what ``text(at:)`` has written. Whatever else is in the metadata says nothing.
     init(_ text: String, at offset: Int64) {
         let words = text.split(separator: " ")
-        // Offsets are what a broker says; behind the last of all numbers there are none.
-        guard let first = words.first, first == Self.mark, offset < Int64.max - 1 << 40 else { return }
+        // An offset is what a broker says, and what lies `reach` behind it must be a number as well.
+        guard let first = words.first, first == Self.mark, offset < Int64.max - Self.reach else { return }
         for word in words.dropFirst() {
             let parts = word.split(separator: "=", maxSplits: 1)
             guard parts.count == 2 else { continue }
             for item in parts[1].split(separator: ",") where item.utf8.first.map({ (0x30...0x39).contains($0) }) == true {
                 let numbers = item.split { $0 == "-" || $0 == ":" }.compactMap { Int64($0) }
-                guard let first = numbers.first, first >= 0, first < 1 << 40, let last = numbers.last else { continue }
-                if parts[0] == "done", last >= first, last < 1 << 40 {
+                guard let first = numbers.first, first >= 0, first < Self.reach, let last = numbers.last else { continue }
+                if parts[0] == "done", last >= first, last < Self.reach {
                     add(done: offset + first...offset + last)
                 } else if parts[0] == "tried", numbers.count == 2 {
                     attempts[offset + first] = Int(clamping: last)

@@ -8,7 +8,7 @@ final class Caretaker: WriterOperation, @unchecked Sendable {
         /// Somebody has asked since the last look.
         var mustLookAgain = false
         var isClosed = false
-        var tick: ScheduledTimer?
+        var tick: Repetition?
         var alarm: (due: Int64, timer: ScheduledTimer)?
     }
 
@@ -33,20 +33,8 @@ final class Caretaker: WriterOperation, @unchecked Sendable {
     /// Begins to look.
     func start() {
         ask()
-        tick()
-    }
-
-    private func tick() {
-        let timer = core.clock.schedule(after: core.options.careInterval) { [weak self] in
-            guard let self, !state.withLock({ $0.isClosed }) else { return }
-            ask()
-            tick()
-        }
-        let isClosed = state.withLock { state in
-            state.tick = timer
-            return state.isClosed
-        }
-        if isClosed { timer.cancel() }
+        let tick = Repetition(every: core.options.careInterval, of: core.clock) { [weak self] in self?.ask() }
+        state.withLock { $0.tick = $0.isClosed ? nil : tick }
     }
 
     private func ask() {

@@ -12,7 +12,7 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
     private let fetcher: Fetcher
     private let settler: Settler
     private let closing = Closing()
-    private let timers = Lock<[ScheduledTimer?]>([nil, nil, nil])
+    private let timers = Lock<[Repetition]>([])
     private let probe: LagProbe
 
     init(_ core: SQLiteCore, topic: String, _ options: SubscriptionOptions, _ membership: Membership) {
@@ -41,7 +41,7 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
     deinit {
         let wasClosed = closing.hasBegun
         guard !wasClosed else { return }
-        for timer in timers.withLock({ $0 }) { timer?.cancel() }
+        for timer in timers.withLock({ $0 }) { timer.cancel() }
         fetcher.close()
         core.registry.remove(fetcher)
         core.writer.submit(leaving())
@@ -51,23 +51,17 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
     func start() {
         core.registry.add(fetcher, membership)
         fetcher.look()
-        every(.milliseconds(membership.lease) / 3, timer: 0) { $0.renewMembership() }
-        every(lease / 4, timer: 1) { $0.endExpired() }
+        every(.milliseconds(membership.lease) / 3) { $0.renewMembership() }
+        every(lease / 4) { $0.endExpired() }
         core.writer.submit(probe)
-        every(core.options.careInterval, timer: 2) { subscription in subscription.core.writer.submit(subscription.probe) }
+        every(core.options.careInterval) { subscription in subscription.core.writer.submit(subscription.probe) }
     }
 
-    private func every(_ interval: Duration, timer: Int, _ action: @escaping @Sendable (SQLiteSubscription) -> Void) {
-        let next = core.clock.schedule(after: interval) { [weak self] in
-            guard let self, !closing.hasBegun else { return }
-            action(self)
-            every(interval, timer: timer, action)
+    private func every(_ interval: Duration, _ action: @escaping @Sendable (SQLiteSubscription) -> Void) {
+        let timer = Repetition(every: interval, of: core.clock) { [weak self] in
+            if let self, !closing.hasBegun { action(self) }
         }
-        let isOver = timers.withLock { timers in
-            timers[timer] = next
-            return closing.hasBegun
-        }
-        if isOver { next.cancel() }
+        timers.withLock { timers in if !closing.hasBegun { timers.append(timer) } }
     }
 
     // MARK: Leases
@@ -194,7 +188,7 @@ final class SQLiteSubscription: Subscription, @unchecked Sendable {
             buffer.stop()
             fetcher.close()
             core.registry.remove(fetcher)
-            for timer in timers.withLock({ $0 }) { timer?.cancel() }
+            for timer in timers.withLock({ $0 }) { timer.cancel() }
             _ = buffer.close()
             // What can't be written now comes back when the lease has run out.
             try? await settler.flush()
