@@ -1,7 +1,9 @@
 import CNATS
 import Millrace
 
-/// What libnats calls, from whatever thread. `userData` and `closure` are the link, which lives until the connection is closed.
+/// What libnats calls, from whatever thread. `userData` and `closure` are the link. It is kept twice: until libnats has told that the
+/// connection is closed, and until it has let go of the loop. A connection that falls silent is closed by a timer of libnats', which has
+/// another thread tell of that before it lets go.
 extension NATSLink {
     static func of(_ pointer: UnsafeMutableRawPointer?) -> NATSLink? {
         pointer.map { Unmanaged<NATSLink>.fromOpaque($0).takeUnretainedValue() }
@@ -12,9 +14,9 @@ extension NATSLink {
         var status = natsOptions_SetEventLoop(
             options, link.toOpaque(),
             { userData, loop, handle, descriptor in
-                guard let link = NATSLink.of(loop), let handle else { return NATS_ERR }
+                guard let loop, let handle else { return NATS_ERR }
                 userData?.pointee = loop
-                link.attach(handle, descriptor)
+                Unmanaged<NATSLink>.fromOpaque(loop).retain().takeUnretainedValue().attach(handle, descriptor)
                 return NATS_OK
             },
             { userData, add in
@@ -26,7 +28,8 @@ extension NATSLink {
                 return NATS_OK
             },
             { userData in
-                NATSLink.of(userData)?.detach()
+                guard let userData else { return NATS_ERR }
+                Unmanaged<NATSLink>.fromOpaque(userData).takeRetainedValue().detach()
                 return NATS_OK
             })
         if status == NATS_OK {
