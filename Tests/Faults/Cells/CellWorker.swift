@@ -60,11 +60,13 @@ final class CellWorker {
         if let memory = current?.memory { peakMemory = max(peakMemory ?? 0, memory) }
     }
 
-    /// Kills it on the spot, and waits until it is gone. Returns when it was, in microseconds.
+    /// Kills it on the spot, and waits until it is gone. Returns when that began, in microseconds: on a busy machine others have
+    /// what it had before it is known to be gone.
     func kill() -> Int64 {
         measure()
+        let time = WorkLog.now
         current?.kill()
-        return WorkLog.now
+        return time
     }
 
     func signal(_ signal: Int32) { current?.signal(signal) }
