@@ -22,7 +22,7 @@ package final class KafkaMock: Sendable {
 
     package var url: String { "kafka://" + servers.joined(separator: ",") }
 
-    private init() throws {
+    package init(brokers: Int = 1) throws {
         folder = try TemporaryFolder()
         // It ends at the end of its input. A pipe that it holds both ends of has none.
         let pipe = folder.file("commands")
@@ -30,24 +30,29 @@ package final class KafkaMock: Sendable {
             throw MillraceError(.invalidState, "there is no pipe at \(pipe): error \(errno)", isRetriable: false)
         }
         let program = try ChildProcess.path(of: "kafka-mock")
-        process = try ChildProcess(["sh", "-c", "exec \"$0\" 1 <>\"$1\"", program, pipe], log: folder.file("log"))
+        process = try ChildProcess(["sh", "-c", "exec \"$0\" \(brokers) <>\"$1\"", program, pipe], log: folder.file("log"))
         try process.wait(for: "kafka-mock") { [process] in process.lines.first?.contains(":") ?? false }
         servers = process.lines[0].split(separator: ",").map(String.init)
     }
 
     /// Makes a topic with one partition, so that all of it has one order.
-    package func create(_ topic: String) async throws {
-        try await BlockingCall.run { [self] in
-            try commands.withLock { count in
-                let pipe = try FileHandle(forWritingTo: URL(filePath: folder.file("commands")))
-                try pipe.write(contentsOf: Data("topic \(topic) 1\n".utf8))
-                try pipe.close()
-                count += 1
-                try process.wait(for: "topic \(topic)") { [process, count] in process.lines.count > count }
-                guard process.lines[count] == "ok" else {
-                    throw MillraceError(.invalidState, "kafka-mock: \(process.lines[count])", isRetriable: false)
-                }
+    package func create(_ topic: String) async throws { try await BlockingCall.run { [self] in try tell("topic \(topic) 1") } }
+
+    /// Tells the brokers something, as the program has it, and waits until they have done it.
+    package func tell(_ command: String) throws {
+        try commands.withLock { count in
+            let pipe = try FileHandle(forWritingTo: URL(filePath: folder.file("commands")))
+            try pipe.write(contentsOf: Data("\(command)\n".utf8))
+            try pipe.close()
+            count += 1
+            try process.wait(for: command) { [process, count] in process.lines.count > count }
+            guard process.lines[count] == "ok" else {
+                throw MillraceError(
+                    .invalidState, "kafka-mock: \(command): \(process.lines[count])", isRetriable: false)
             }
         }
     }
+
+    /// Sends the program a signal: SIGSTOP has all brokers hang.
+    package func signal(_ signal: Int32) { process.signal(signal) }
 }

@@ -19,9 +19,8 @@ final class KafkaBroker: Broker {
     private static let brokers = 1...3
     private static let hungFor = Duration.seconds(2)
 
-    private let server: ServerProcess
-    private let pipe: FileHandle
-    private let addresses: String
+    private let mock: KafkaMock
+    private let folder: TemporaryFolder
     let proxy: TCPProxy? = nil
     let url: String
     let scope = Oracle.OrderScope.group
@@ -29,19 +28,9 @@ final class KafkaBroker: Broker {
     let takeover = Duration.seconds(10)
 
     init() throws {
-        let folder = try TemporaryFolder()
-        let path = folder.file("commands")
-        guard mkfifo(path, 0o600) == 0 else { throw FaultSuiteError("mkfifo: error \(errno)") }
-        let program = Bundle.main.bundleURL.appending(path: "kafka-mock").path
-        // Open in both directions: otherwise it would wait for a writer, and end with the first one.
-        server = try ServerProcess(
-            ["sh", "-c", "exec \"$0\" \(Self.brokers.upperBound) <>\"$1\"", program, path], in: folder, saying: "127.0.0.1:")
-        guard let pipe = FileHandle(forWritingAtPath: path), let addresses = server.lines.first else {
-            throw FaultSuiteError("kafka-mock says nothing")
-        }
-        (self.pipe, self.addresses) = (pipe, String(addresses))
+        (mock, folder) = (try KafkaMock(brokers: Self.brokers.upperBound), try TemporaryFolder())
         url =
-            "kafka://\(addresses)?session-timeout=6s&revoke-timeout=4s&commit-interval=200ms"
+            mock.url + "?session-timeout=6s&revoke-timeout=4s&commit-interval=200ms"
             + "&property.heartbeat.interval.ms=200&property.fetch.wait.max.ms=50"
     }
 
@@ -50,24 +39,14 @@ final class KafkaBroker: Broker {
         return "the mock brokers keep everything in memory: what they had accepted would be gone"
     }
 
-    /// Tells the brokers something, and waits until they have done it.
-    private func tell(_ command: String) throws {
-        let before = server.lines.count
-        try pipe.write(contentsOf: Data("\(command)\n".utf8))
-        for _ in 0..<1_000 where server.lines.count == before { poll(nil, 0, 5) }
-        guard server.lines.count > before, server.lines.last == "ok" else {
-            throw FaultSuiteError("kafka-mock: \(command): \(server.lines.suffix(1))")
-        }
-    }
-
     /// Groups need no preparation: one that has committed nothing begins at the first message.
-    func prepare(topic: String, groups: [String]) async throws { try tell("topic \(topic) 4") }
+    func prepare(topic: String, groups: [String]) async throws { try mock.tell("topic \(topic) 4") }
 
     /// The nearest that there is: all brokers are away for a while, and keep what they have.
     func restart() async throws {
-        for broker in Self.brokers { try tell("down \(broker)") }
+        for broker in Self.brokers { try mock.tell("down \(broker)") }
         try await SystemClock.shared.sleep(for: Self.hungFor)
-        for broker in Self.brokers { try tell("up \(broker)") }
+        for broker in Self.brokers { try mock.tell("up \(broker)") }
     }
 
     func crash() async throws { throw FaultSuiteError("the mock brokers can't be killed") }
@@ -75,28 +54,30 @@ final class KafkaBroker: Broker {
     /// One broker after another, in an order that is drawn, drops its connections.
     func cut(_ random: RandomSource) async throws {
         for broker in Self.brokers.map({ ($0, random.next()) }).sorted(by: { $0.1 < $1.1 }).map(\.0) {
-            try tell("down \(broker)")
-            try tell("up \(broker)")
+            try mock.tell("down \(broker)")
+            try mock.tell("up \(broker)")
             try await SystemClock.shared.sleep(for: random.duration(upTo: .milliseconds(300)))
         }
     }
 
-    func hang() throws { server.signal(SIGSTOP) }
+    func hang() throws { mock.signal(SIGSTOP) }
 
     func slow(by delay: Duration) throws {
-        for broker in Self.brokers { try tell("rtt \(broker) \(2 * delay.wholeMilliseconds)") }
+        for broker in Self.brokers { try mock.tell("rtt \(broker) \(2 * delay.wholeMilliseconds)") }
     }
 
     func recover() throws {
-        server.signal(SIGCONT)
+        mock.signal(SIGCONT)
         try slow(by: .zero)
     }
 
     func publishForeign(_ count: Int, to topic: String) async throws {
         // With a key that is none of the suite's, and a header of another layout; a null in the place of nothing.
         let lines = (0..<count).map { ["foreign:text", "foreign:", ":\u{FFFD}", ":"][$0 % 4] + "\n" }.joined()
-        try server.folder.write(lines, to: "records")
-        let command = ["kcat", "-b", addresses, "-P", "-t", topic, "-K", ":", "-Z", "-H", "anything=else"]
-        try await ForeignClient.run(command + ["-l", server.folder.file("records")], in: server.folder)
+        try folder.write(lines, to: "records")
+        let command = [
+            "kcat", "-b", mock.servers.joined(separator: ","), "-P", "-t", topic, "-K", ":", "-Z", "-H", "anything=else",
+        ]
+        try await ForeignClient.run(command + ["-l", folder.file("records")], in: folder)
     }
 }
