@@ -10,11 +10,16 @@ extension ToolBrokerTests {
 
         init() throws { scratch = try TemporaryFolder() }
 
-        private func brokers(_ words: String...) async throws -> ToolProcess.Result {
-            try await ToolProcess(
+        /// Ends with `code`; if not, what it wrote is shown.
+        @discardableResult private func brokers(
+            _ words: String..., endWith code: Int32 = 0, at location: SourceLocation = #_sourceLocation
+        ) async throws -> ToolProcess.Result {
+            let result = try await ToolProcess(
                 "/usr/bin/env",
                 ["swift", "package", "--package-path", package, "--scratch-path", scratch.path, "brokers"] + words
             ).end()
+            #expect(result.code == code, "\(result.errors.suffix(500))", sourceLocation: location)
+            return result
         }
 
         private var outputs: String { scratch.file("plugins/Brokers/outputs") }
@@ -38,7 +43,6 @@ extension ToolBrokerTests {
 
         @Test func startsBrokersAndLeavesNothingBehind() async throws {
             let up = try await brokers("up", "redis", "nats", "kafka")
-            #expect(up.code == 0, "\(up.errors.suffix(500))")
             let started = try processes()
             #expect(started.keys.sorted() == ["kafka", "nats", "redis"])
             #expect(started.values.joined().allSatisfy(isRunning))
@@ -51,10 +55,9 @@ extension ToolBrokerTests {
             // Once more: what runs stays as it is.
             #expect(try await brokers("up", "redis").output.contains(url))
             #expect(try processes() == started)
-            #expect(try await brokers("status").code == 0)
+            try await brokers("status")
 
-            let down = try await brokers("down")
-            #expect(down.code == 0, "\(down.errors.suffix(500))")
+            try await brokers("down")
             #expect(!started.values.joined().contains(where: isRunning))
             #expect(try left().isEmpty)
             #expect(try await brokers("urls").output.split(separator: "\n").allSatisfy { !$0.hasPrefix("export") })
@@ -62,13 +65,12 @@ extension ToolBrokerTests {
 
         /// A process id may belong to somebody else by now.
         @Test func stopsNoStranger() async throws {
-            #expect(try await brokers("up", "redis").code == 0)
+            try await brokers("up", "redis")
             let id = try #require(try processes()["redis"]?.first)
             try change(#/"startTime":"[^"]*"/#, to: #""startTime":"1""#)
-            let status = try await brokers("status")
-            #expect(status.code == 1)
+            let status = try await brokers("status", endWith: 1)
             #expect((status.output + status.errors).contains("not running any more: redis"))
-            #expect(try await brokers("down").code == 0)
+            try await brokers("down")
             #expect(isRunning(id))
             kill(id, SIGKILL)
             #expect(try left().isEmpty)
@@ -76,14 +78,14 @@ extension ToolBrokerTests {
 
         /// Somebody pressed Ctrl-C while it was starting: it is on record all the same.
         @Test func takesUpWhatWasCutOff() async throws {
-            #expect(try await brokers("up", "redis").code == 0)
+            try await brokers("up", "redis")
             let id = try #require(try processes()["redis"]?.first)
             try change(#/"url":"[^"]*"/#, to: #""url":"""#)
-            #expect(try await brokers("status").code == 1)
+            try await brokers("status", endWith: 1)
             #expect(try await !brokers("urls").output.contains("export"))
             #expect(try await brokers("up", "redis").output.contains("export MILLRACE_REDIS_URL='redis://"))
             #expect(!isRunning(id))
-            #expect(try await brokers("down").code == 0)
+            try await brokers("down")
             #expect(try left().isEmpty)
         }
 
@@ -96,8 +98,7 @@ extension ToolBrokerTests {
         }
 
         @Test func refusesWhatItDoesNotKnow() async throws {
-            let result = try await brokers("up", "mysql")
-            #expect(result.code == 1)
+            let result = try await brokers("up", "mysql", endWith: 1)
             #expect(result.errors.contains("there is no broker 'mysql'; there are: redis, nats, rabbitmq, kafka"))
         }
     }

@@ -160,12 +160,17 @@ package final class ChildProcess: Sendable {
         for _ in 0..<200 * seconds {
             if condition() { return }
             guard isRunning else {
-                throw Self.failure(
-                    "\(what): the program has ended: \((try? String(contentsOfFile: log, encoding: .utf8)) ?? log)", 0)
+                throw Self.failure("\(what): the program has ended with \(end()); its output ends with: \(endOfLog)", 0)
             }
             poll(nil, 0, 5)
         }
         throw Self.failure("\(what): not within \(seconds) seconds; see \(log)", 0)
+    }
+
+    /// The last lines of the output, in one: reports of tests show the first line of a text, and little more.
+    private var endOfLog: String {
+        let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? log
+        return text.split(separator: "\n").suffix(15).joined(separator: " | ")
     }
 
     private static func send(_ signal: Int32, to process: pid_t) -> Int32 {
