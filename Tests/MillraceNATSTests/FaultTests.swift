@@ -42,6 +42,33 @@ extension NATSTests {
             await transport.close()
         }
 
+        @Test("What was given up before there was a link leaves nothing behind", arguments: [NATSOptions.Mode.core, .jetStream])
+        func givenUp(_ mode: NATSOptions.Mode) async throws {
+            let server = try await NATSServer.start()
+            let transport = try await server.connect { $0.mode = mode }
+            try await transport.prepare(topic: "given-up", group: "g")
+            try await server.kill9()
+            let publishing = Task { try await transport.publish(Message(text: "given up"), to: "given-up") }
+            try await SystemClock.shared.sleep(for: .milliseconds(500))
+            publishing.cancel()
+            await #expect(throws: (any Error).self) { try await publishing.value }
+            try await server.restart()
+            let subscription = try await withTimeLimit(patience, "a link") {
+                while true {
+                    do {
+                        return try await transport.subscribe(to: "given-up", SubscriptionOptions(group: "g"))
+                    } catch let error as MillraceError where error.code == .connectionFailed {
+                        try await SystemClock.shared.sleep(for: .milliseconds(20))
+                    }
+                }
+            }
+            try await transport.publish(Message(text: "next"), to: "given-up")
+            // What was given up may have been on its way already.
+            var texts: [String?] = []
+            while texts.last != "next" { texts += try await Self.take(from: subscription).map { $0.message.payload.text } }
+            await transport.close()
+        }
+
         private static func take(from subscription: any Subscription) async throws -> [DeliveryRecord] {
             var batch = DeliveryBatch()
             let deadline = SystemClock.shared.now.advanced(by: patience)

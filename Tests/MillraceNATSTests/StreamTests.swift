@@ -332,6 +332,19 @@ extension NATSTests {
             await transport.close()
         }
 
+        @Test("Core: an answer that nobody asked for harms nobody") func foreignAnswer() async throws {
+            let server = try await NATSServer.start()
+            let client = try await RawNATSClient.connect(to: server)
+            try await client.run { try $0.subscribe(to: "_INBOX.>") }
+            let transport = try await server.connect { $0.mode = .core }
+            try await transport.publish(Message(text: "1"), to: "t")
+            let answer = try await client.run { try $0.next() }
+            let prefix = answer.subject.dropLast(answer.subject.split(separator: ".").last?.count ?? 0)
+            for number in [UInt64.max, 1 << 62, 7] { try await client.run { try $0.publish([], to: "\(prefix)\(number)") } }
+            for number in 2..<10 { try await transport.publish(Message(text: "\(number)"), to: "t") }
+            await transport.close()
+        }
+
         @Test("Core: members of a queue group share what comes")
         func queueGroup() async throws {
             let server = try await NATSServer.shared

@@ -131,6 +131,7 @@ final class NATSPublisher: NATSMember, @unchecked Sendable {
                 for index in call.messages.indices { state.window.append(.init(call: call, index: index)) }
             }
             state.queue = []
+            guard !calls.isEmpty else { return ([], 0, false) }
             state.batches.append(state.window.next - 1)
             return (calls, first, false)
         }

@@ -39,8 +39,9 @@ struct PublishWindow: Sendable {
 
     /// Takes out all up to a number.
     mutating func removeAll(through last: UInt64) -> [Entry] {
-        guard last >= base + UInt64(head) else { return [] }
-        return (base + UInt64(head)...last).compactMap { remove($0) }
+        // The number comes with the answer, and anybody could have sent that.
+        let end = last < next ? last + 1 : next
+        return (first..<max(first, end)).compactMap { remove($0) }
     }
 
     /// All that are there, in their order.
