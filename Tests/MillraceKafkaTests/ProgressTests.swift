@@ -32,6 +32,21 @@ extension KafkaTests {
             #expect(progress.commit()?.offset == 10)
         }
 
+        @Test("begins anew when the partition does") func anew() {
+            var progress = PartitionProgress(from: 1_000, CommitNote("millrace1 done=2", at: 1_000))
+            var attempts = (Int64(1_000)..<1_004).map { progress.arrive($0) }
+            #expect(attempts == [1, 1, nil, 1])
+            progress.finish(1_000)
+            attempts = (Int64(0)..<3).map { progress.arrive($0) }
+            #expect(attempts == [1, 1, 1])
+            // It was handed out before.
+            progress.finish(1_001)
+            progress.finish(0)
+            #expect(progress.commit()?.offset == 1)
+            attempts = (Int64(3)..<1_005).map { progress.arrive($0) }
+            #expect(attempts.allSatisfy { $0 == 1 })
+        }
+
         @Test("goes on where another member was") func restored() {
             var first = PartitionProgress(from: 100)
             for offset: Int64 in 100..<110 { _ = first.arrive(offset) }

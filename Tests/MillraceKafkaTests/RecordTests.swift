@@ -42,5 +42,32 @@ extension KafkaTests {
             }
             await transport.close()
         }
+
+        /// As when a topic is made anew, and the group's offsets are still those of the old one.
+        @Test("come as well when a group is farther than the partition goes", arguments: [1_000, UInt64(Int64.max), .max])
+        func beyondTheEnd(_ low: UInt64) async throws {
+            let cluster = try MockCluster.shared.get()
+            let topic = "beyond-\(MessageID.next())"
+            cluster.create(topic, partitions: 1)
+            let transport = try await KafkaTransport(cluster.options, observers: Observers())
+            try await transport.publish((0..<5).map { Message(text: "\($0)") }, to: topic)
+            let options = SubscriptionOptions(group: "g-\(topic)", start: .after(Position(low: low)))
+            var texts: [String?] = []
+            for _ in 0..<2 {
+                let reader = try await transport.subscribe(to: topic, options)
+                let records = try await withTimeLimit(KafkaTests.patience, "five messages") {
+                    var batch = DeliveryBatch()
+                    while batch.count < 5 { _ = try await reader.pull(into: &batch, upTo: 5 - batch.count) }
+                    return Array(batch.records)
+                }
+                texts += records.map(\.message.payload.text)
+                reader.acknowledge(records.map(\.token))
+                await reader.close()
+                // What is committed now is where the partition is.
+                try await transport.publish((5..<10).map { Message(text: "\($0)") }, to: topic)
+            }
+            #expect(texts == (0..<10).map { "\($0)" })
+            await transport.close()
+        }
     }
 }

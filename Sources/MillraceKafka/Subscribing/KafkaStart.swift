@@ -24,7 +24,7 @@ struct KafkaStart: Sendable {
         case .after(let position):
             // Positions of partitions do not compare: in the others nothing is left out.
             KafkaPartition(of: position) == partition
-                ? Int64(clamping: position.low) + 1 : Int64(RD_KAFKA_OFFSET_BEGINNING)
+                ? Int64(clamping: position.low == .max ? .max : position.low + 1) : Int64(RD_KAFKA_OFFSET_BEGINNING)
         case .time(let time):
             try Self.offset(at: time, partition.number, consumer.topics.name(of: partition), consumer.handle, timeout)
         }

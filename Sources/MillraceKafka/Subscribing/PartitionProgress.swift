@@ -35,6 +35,7 @@ struct PartitionProgress: Sendable {
     /// A message has come. Returns the number of its attempt; nil when it is not to be handed out here.
     mutating func arrive(_ offset: Int64) -> Int? {
         guard !isLeaving else { return nil }
+        if let low, offset < low { beginAnew(at: offset) }
         // What is read again after the broker was lost.
         if let next, offset < next { return nil }
         next = offset + 1
@@ -48,6 +49,14 @@ struct PartitionProgress: Sendable {
         let made = restored.attempts[offset] ?? 0
         if made > 0 { attempts[offset] = made }
         return made + 1
+    }
+
+    /// The partition ends below where it was to be read, because its topic was made anew or its broker has lost what it had: then
+    /// librdkafka goes back to the first message there is. What is known of offsets is of messages that are gone.
+    private mutating func beginAnew(at offset: Int64) {
+        (items, taken, attempts, restored) = ([], 0, [:], CommitNote())
+        (low, next) = (offset, offset)
+        changes += 1
     }
 
     /// A message is done. False when it is not one of those that are not.
