@@ -47,11 +47,12 @@ import Testing
 
     private func window(
         _ victims: FaultWindow.Victims, at start: Double, until end: Double? = nil,
-        explains: Set<FaultWindow.Effect> = [.duplicates, .disorder]
+        explains: Set<FaultWindow.Effect> = [.duplicates, .disorder], heldUp: Int64 = 0
     ) -> FaultWindow {
         FaultWindow(
             name: "fault", victims: victims, start: Int64(start * Double(Self.second)),
-            end: Int64((end ?? start) * Double(Self.second)), aftermath: 2 * Self.second, explains: explains)
+            end: Int64((end ?? start) * Double(Self.second)), aftermath: 2 * Self.second, explains: explains,
+            heldUp: heldUp)
     }
 
     private func judge(
@@ -115,6 +116,7 @@ import Testing
         #expect(explained.hasPassed && explained.groups["main"]?.explainedDuplicates == 1)
         #expect(!judge(logs, windows: [window(.member("main-2.1"), at: 2.5)]).hasPassed)
         #expect(!judge(logs, windows: [window(.member("main-1.1"), at: 3.5)]).hasPassed)
+        #expect(judge(logs, windows: [window(.member("main-1.1"), at: 3.5, heldUp: Self.second)]).hasPassed)
         #expect(!judge(logs, windows: [window(.member("main-1.1"), at: 2.5, explains: [.disorder])]).hasPassed)
     }
 

@@ -24,6 +24,8 @@ protocol Broker: AnyObject, Sendable {
     var takeover: Duration { get }
     /// Whether a worker that stands still may hold up all others, because it holds a lock.
     var sharesLock: Bool { get }
+    /// Whether no member of a group can acknowledge anything from when another one has gone or come until ``takeover`` is over.
+    var isGroupHeldUp: Bool { get }
     /// Why a fault can't be had here; nil when it can.
     func obstacle(to fault: FaultKind) -> String?
 
@@ -52,6 +54,7 @@ let cellLease = Duration.seconds(2)
 
 extension Broker {
     var sharesLock: Bool { false }
+    var isGroupHeldUp: Bool { false }
 
     func prepare(topic: String, groups: [String]) async throws {
         let transport = try await WorkerProgram.registry.connect(url, observers: Observers())

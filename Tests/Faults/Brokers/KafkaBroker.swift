@@ -26,6 +26,8 @@ final class KafkaBroker: Broker {
     let scope = Oracle.OrderScope.group
     /// The session of a member that is silent, and the rebalance.
     let takeover = Duration.seconds(10)
+    /// Nothing is committed while a rebalance is under way.
+    let isGroupHeldUp = true
 
     init() throws {
         (mock, folder) = (try KafkaMock(brokers: Self.brokers.upperBound), try TemporaryFolder())

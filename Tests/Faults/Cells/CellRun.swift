@@ -171,7 +171,22 @@ final class CellRun {
         windows.append(
             FaultWindow(
                 name: name, victims: victims, start: start, end: WorkLog.now, aftermath: aftermath.wholeMicroseconds,
-                explains: explains))
+                explains: explains, heldUp: heldUp(victims, at: start)))
+    }
+
+    /// How long the acknowledgements of a member have been held up at a time: since another one of its group has gone or come, if the
+    /// broker takes none until its group has found together.
+    private func heldUp(_ victims: FaultWindow.Victims, at time: Int64) -> Int64 {
+        guard broker.isGroupHeldUp, case .member(let member) = victims else { return 0 }
+        let group = member.prefix { $0 != "-" } + "-"
+        var start = time
+        for window in windows.reversed() {
+            guard case .member(let other) = window.victims, other.hasPrefix(group),
+                start - window.start <= broker.takeover.wholeMicroseconds
+            else { continue }
+            start = min(start, window.start)
+        }
+        return time - start
     }
 
     /// Reads what the workers have claimed, and now and then how much memory they use.

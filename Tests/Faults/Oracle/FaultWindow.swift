@@ -33,6 +33,8 @@ struct FaultWindow: Hashable {
     /// How long after the end its effects may last, in microseconds: reconnecting, the lease of what was in somebody's hands.
     let aftermath: Int64
     let explains: Set<Effect>
+    /// How long nothing had been acknowledged when the fault came, in microseconds, because of another one before it.
+    var heldUp: Int64 = 0
 
     /// What was done so long before, in microseconds, may not have been acknowledged when the fault came: acknowledgements gather
     /// for some milliseconds, and Kafka's progress is committed five times a second.
@@ -40,7 +42,7 @@ struct FaultWindow: Hashable {
 
     /// Whether work may not have been acknowledged because of the fault.
     func disturbs(_ handling: Handling) -> Bool {
-        explains.contains(.duplicates) && victims.include(handling.member) && handling.end >= start - Self.unacknowledged
+        explains.contains(.duplicates) && victims.include(handling.member) && handling.end >= start - heldUp - Self.unacknowledged
             && handling.start <= end + aftermath
     }
 
