@@ -25,11 +25,11 @@ extension TransportURL {
         guard !list.isEmpty else { return [Host(name: defaultHost, port: defaultPort)] }
         return try list.split(separator: ",", omittingEmptySubsequences: false).map { item in
             let (name, port) = try split(item)
-            guard !name.isEmpty else { throw invalid("host", "'\(item)'", "a name or an address") }
+            guard !name.isEmpty else { throw invalid("host", shown(item), "a name or an address") }
             let decoded = try decode(name, "host")
             guard let port, !port.isEmpty else { return Host(name: decoded, port: defaultPort) }
             guard port.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(port), (1...65_535).contains(number)
-            else { throw invalid("port", "'\(port)'", "1 to 65535") }
+            else { throw invalid("port", shown(port), "1 to 65535") }
             return Host(name: decoded, port: number)
         }
     }
@@ -45,8 +45,16 @@ extension TransportURL {
         guard let colon = item.firstIndex(of: ":") else { return (item, nil) }
         let port = item[colon...].dropFirst()
         guard !port.contains(":") else {
-            throw invalid("host", "'\(item)'", "in brackets when it is an IPv6 address: [::1]:6379")
+            throw invalid("host", shown(item), "in brackets when it is an IPv6 address: [::1]:6379")
         }
         return (item[..<colon], port)
+    }
+
+    /// What stands where a host or its port should, unless it may be a user and a password without an `@` behind them: numbers are
+    /// shown, and addresses.
+    private func shown(_ text: Substring) -> String {
+        let isAddress = text.utf8.allSatisfy { "0123456789abcdefABCDEF:.".utf8.contains($0) }
+        let isNumber = text.utf8.count <= 6 && text.utf8.allSatisfy { (0x30...0x3A).contains($0) }
+        return isNumber || isAddress && text.contains("::") ? "'\(text)'" : "not shown"
     }
 }
