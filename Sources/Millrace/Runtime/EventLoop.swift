@@ -27,6 +27,10 @@ package final class EventLoop: @unchecked Sendable {
         var isStopped = false
     }
 
+    /// Clients of brokers work on the loop, and some read what producers have nested by calling themselves: librabbitmq's for one needs
+    /// up to 4 MiB for a frame. By default it is what `ulimit -s` says, and much less on other systems than Linux.
+    private static let stackSize = 8 << 20
+
     private let jobs = Lock(Jobs())
     private let wakeRead: Int32
     private let wakeWrite: Int32
@@ -44,13 +48,18 @@ package final class EventLoop: @unchecked Sendable {
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         }
         let retained = Unmanaged.passRetained(Start(loop: self, name: name))
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        defer { pthread_attr_destroy(&attributes) }
+        pthread_attr_setstacksize(&attributes, Self.stackSize)
         #if canImport(Darwin)
         var thread: pthread_t?
-        let status = pthread_create(&thread, nil, { start in EventLoop.enter(start) }, retained.toOpaque())
+        let status = pthread_create(&thread, &attributes, { start in EventLoop.enter(start) }, retained.toOpaque())
         if status == 0, let thread { pthread_detach(thread) }
         #else
         var thread = pthread_t()
-        let status = pthread_create(&thread, nil, { start in start.map { EventLoop.enter($0) } ?? nil }, retained.toOpaque())
+        let status = pthread_create(
+            &thread, &attributes, { start in start.map { EventLoop.enter($0) } ?? nil }, retained.toOpaque())
         if status == 0 { pthread_detach(thread) }
         #endif
         guard status == 0 else {
