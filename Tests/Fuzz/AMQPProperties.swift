@@ -21,7 +21,7 @@ enum AMQPProperties {
             var content = AMQPContent()
             content.begin(size: 0, properties: decoded)
             let (message, attempt) = AMQPLayout.decode(content, routingKey: "orders")
-            guard attempt >= 1 else { return "it is attempt \(attempt)" }
+            guard 1...1_000_000_000 ~= attempt else { return "it is attempt \(attempt)" }
             guard message.metadata.count <= AMQPLayout.maximumMetadata + 16 else { return "\(message.metadata.count) keys" }
             return complaint(about: decoded.assumingMemoryBound(to: amqp_basic_properties_t.self).pointee)
         }

@@ -32,6 +32,7 @@ extension FuzzTarget {
             guard let one = text.withCString({ AckSubject($0) }) else { return nil }
             let written =
                 "$JS.ACK.s.c.\(one.delivered).\(one.sequence).\(one.consumerSequence).\(one.time).\(one.pending)"
+            guard one.delivered <= 1_000_000_000 else { return "it was handed out \(one.delivered) times" }
             guard let again = written.withCString({ AckSubject($0) }) else { return "'\(written)' can't be read" }
             return again.delivered == one.delivered && again.sequence == one.sequence && again.time == one.time
                 && again.consumerSequence == one.consumerSequence && again.pending == one.pending
@@ -47,8 +48,24 @@ extension FuzzTarget {
                 // What does not fit is left out.
                 guard written.utf8.count < 3_400 else { continue }
                 guard again == note else { return "\(note) comes back as \(again)" }
+                var progress = PartitionProgress(from: offset, note)
+                for tried in note.attempts.keys.sorted() { _ = progress.arrive(tried) }
             }
             return nil
+        },
+        FuzzTarget("kafka-retry", weight: 2) { bytes in
+            var options = KafkaOptions()
+            options.retryTopics = [.seconds(1)]
+            guard let selection = try? KafkaSelection("orders"),
+                let topics = KafkaRetryTopics(options, selection, SubscriptionOptions(group: "ledger"))
+            else { return "there are no topics for retries" }
+            var message = message(bytes)
+            guard let opened = topics.open(&message) else { return nil }
+            let entry = DeliveryBuffer.Entry(message: message, attempt: opened.attempt, position: Position(low: 1))
+            var letter = topics.letter(of: entry, at: opened.retryAt)
+            guard let again = topics.open(&letter) else { return "what is tried again is another group's" }
+            return again.retryAt == opened.retryAt && again.attempt == min(opened.attempt + 1, 1_000_000_000)
+                ? nil : "\(opened) comes back as \(again)"
         },
     ]
 }

@@ -50,7 +50,7 @@ extension FuzzTarget {
     ]
 
     /// A message from bytes: each line is a pair of metadata, and the one whose name is `@key` is its key.
-    private static func message(_ bytes: [UInt8]) -> Message {
+    static func message(_ bytes: [UInt8]) -> Message {
         var metadata = Metadata()
         var key: String?
         for line in bytes.split(separator: 0x0A) {

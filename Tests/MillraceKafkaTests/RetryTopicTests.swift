@@ -97,6 +97,23 @@ extension KafkaTests {
             await transport.close()
         }
 
+        @Test("have messages of others as well, whatever these say of time and attempts") func foreign() async throws {
+            let transport = try await transport([.milliseconds(600)])
+            let reader = try await transport.subscribe(to: topic, SubscriptionOptions(group: "group-\(topic)"))
+            let absurd: Metadata = [
+                MetadataKey.attempt: "\(Int.max)", MetadataKey.retryAt: "\(Int64.min)",
+                KafkaMetadata.timestamp: "\(Int64.max)",
+            ]
+            try await transport.publish(
+                [Message(text: "foreign", metadata: absurd), Message(text: "next")], to: "\(topic).retry.600ms")
+            let records = try await take(2, from: reader)
+            #expect(records.map(\.message.payload.text) == ["foreign", "next"])
+            #expect(records.map(\.attempt) == [1_000_000_000, 1])
+            reader.settle(records[0].token, .retry(after: .milliseconds(600)))
+            #expect(try await take(1, from: reader).map(\.message.payload.text) == ["foreign"])
+            await transport.close()
+        }
+
         @Test("have names with the shortest text of their delay") func names() throws {
             var options = KafkaOptions()
             options.retryTopics = [.seconds(90), .seconds(3_600), .milliseconds(1_500), .seconds(86_400)]

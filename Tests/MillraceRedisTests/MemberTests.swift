@@ -100,6 +100,25 @@ extension RedisTests {
             await transport.close()
         }
 
+        @Test("that count deliveries absurdly hurt nobody") func absurdCount() async throws {
+            let transport = try await connect()
+            try await transport.prepare(topic: topic, group: "g")
+            let id = try await server.command("XADD", topic, "1-1", "payload", "counted").contains("1-1")
+            #expect(id)
+            _ = try await server.command("XREADGROUP", "GROUP", "g", "foreign~1", "STREAMS", topic, ">")
+            _ = try await server.command(
+                "XCLAIM", topic, "g", "foreign~1", "0", "1-1", "RETRYCOUNT", "\(Int64.max)", "JUSTID")
+            let reader = try await transport.subscribe(to: topic, SubscriptionOptions(group: "g", lease: .seconds(1)))
+            var batch = DeliveryBatch()
+            _ = try await reader.pull(into: &batch, upTo: 1)
+            #expect(batch.records.first?.message.payload.text == "counted")
+            reader.settle(try #require(batch.records.first).token, .retry(after: .zero))
+            batch.removeAll()
+            _ = try await reader.pull(into: &batch, upTo: 1)
+            reader.acknowledge(batch.records.map(\.token))
+            await transport.close()
+        }
+
         /// A process that has taken a thousand messages is killed; another one has handled all of them soon after.
         @Test("whose process is killed lose nothing: another process handles it within lease and claim interval")
         func killed() async throws {

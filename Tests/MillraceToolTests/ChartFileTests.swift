@@ -31,6 +31,21 @@ import Testing
         refuses(Figures.report(rows: [Figures.row("publish", 64, [rate])]), "rows[0].messagesPerSecond is \(rate)")
     }
 
+    @Test func timesAndTheirRateAreBounded() throws {
+        let rows = [Figures.row("publish", 64, [1]), Figures.row("latency", 64, [1], latency: [1_000])]
+        var json = try Figures.report(rows: rows).json()
+        json.replace("\"rate\" : 2000", with: "\"rate\" : \(Int.max)")
+        let rate = #expect(throws: MillraceError.self) {
+            _ = try ChartBuilder.charts([ChartFile("report.json", Data(json.utf8))], [])
+        }
+        #expect(rate?.message == "report.json: rate is \(Int.max), it must be 0 to 1000000000000")
+        json = try Figures.report(rows: rows).json().replacing(#/"p50" : [0-9.]+/#, with: "\"p50\" : 1e300")
+        let time = #expect(throws: MillraceError.self) {
+            _ = try ChartBuilder.charts([ChartFile("report.json", Data(json.utf8))], [])
+        }
+        #expect(time?.message == "report.json: rows[1].latencyMicroseconds has 1e+300, it must be 0 to 1000000000000.0")
+    }
+
     @Test func aReportWithoutRatesIsRefused() { refuses(Figures.report(rows: []), "rows has none") }
 
     @Test func theSameFiguresTwiceAreRefused() throws {

@@ -6,6 +6,8 @@ struct EnvironmentOverrides {
     private let source: String
 
     static let prefix = "MILLRACE_"
+    /// As deep as JSON may be.
+    private static let maximumDepth = 64
 
     /// The configuration with what the environment says.
     static func apply(_ environment: [String: String], to root: ConfigurationNode, source: String) throws -> ConfigurationNode {
@@ -16,6 +18,12 @@ struct EnvironmentOverrides {
             let rest = name.dropFirst(prefix.count)
             let parts = rest.split(separator: "__")
             guard rest.contains("__") else { continue }
+            guard parts.count <= Self.maximumDepth else {
+                throw MillraceError(
+                    .invalidConfiguration,
+                    "\(name.prefix(80))…: it has \(parts.count) names with '__' between them, it may have \(Self.maximumDepth)",
+                    isRetriable: false)
+            }
             guard parts.map(\.utf8.count).reduce(0, +) + 2 * (parts.count - 1) == rest.utf8.count, parts.count > 1 else {
                 throw MillraceError(
                     .invalidConfiguration, "\(name): there is a '__' with nothing in front of it or behind it", isRetriable: false

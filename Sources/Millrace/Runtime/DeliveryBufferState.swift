@@ -43,7 +43,7 @@ struct DeliveryBufferState: Sendable {
     private var outCount: Int { slots.count - freeSlots.count }
     private var freeCount: Int {
         // Delayed messages hold up nobody, up to a point: they have to be somewhere.
-        delayed.count < 16 * prefetch ? prefetch - readyCount - outCount - lanes.waitingCount : 0
+        delayed.count / 16 < prefetch ? prefetch - readyCount - outCount - lanes.waitingCount : 0
     }
 
     // MARK: In

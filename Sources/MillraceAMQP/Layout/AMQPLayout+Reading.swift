@@ -60,7 +60,7 @@ extension AMQPLayout {
             if name == MetadataKey.key {
                 key = text
             } else if name == MetadataKey.attempt, let number = Int(text), number >= 1 {
-                attempt = number
+                attempt = Int(attempts: number)
             } else if metadata.count >= maximumMetadata {
                 omitted += 1
             } else if name.isEmpty {

@@ -31,8 +31,7 @@ enum AMQPLayout {
 
     /// How often a quorum queue has handed out a message before.
     static func returns(_ message: borrowing Message) -> Int {
-        guard let text = message.metadata["x-delivery-count"], let count = Int(text), count > 0 else { return 0 }
-        return min(count, 1_000_000)
+        message.metadata["x-delivery-count"].flatMap { Int($0) }.map { Int(attempts: $0) } ?? 0
     }
 
     // MARK: Checking

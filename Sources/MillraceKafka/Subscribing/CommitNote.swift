@@ -1,3 +1,5 @@
+import Millrace
+
 /// What travels with a committed offset as its metadata: which messages above it are done, and how often others were tried. So a
 /// member that takes over repeats nothing that was acknowledged out of order, and counts on.
 ///
@@ -67,7 +69,7 @@ struct CommitNote: Sendable, Equatable {
                 if parts[0] == "done", last >= first, last < Self.reach {
                     add(done: offset + first...offset + last)
                 } else if parts[0] == "tried", numbers.count == 2 {
-                    attempts[offset + first] = Int(clamping: last)
+                    attempts[offset + first] = Int(attempts: last)
                 }
             }
         }

@@ -232,7 +232,7 @@ final class KafkaConsumer: @unchecked Sendable {
         var (low, high): (Int64, Int64) = (0, 0)
         let topic = topics.name(of: partition)
         let code = rd_kafka_get_watermark_offsets(handle.raw, topic, partition.number, &low, &high)
-        return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? Int(max(0, high - offset)) : nil
+        return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? Int(messages: high - offset) : nil
     }
 
     // MARK: Settlements

@@ -9,6 +9,8 @@ final class KafkaRetryPartition: @unchecked Sendable {
     private let delay: Duration
     private let queue: KafkaQueue
     private var held: UnsafeMutablePointer<rd_kafka_message_t>?
+    /// When the time of what is held has come, in milliseconds since 1970.
+    private var due: Int64 = 0
 
     /// Reads the partition by itself. After librdkafka was told to read it.
     init?(_ partition: KafkaPartition, named topic: String, after delay: Duration, of handle: KafkaHandle, _ wake: LoopSignal) {
@@ -23,12 +25,13 @@ final class KafkaRetryPartition: @unchecked Sendable {
 
     /// The next message, if its time has come; otherwise when that is, if there is one.
     func take(now: Int64) -> (record: UnsafeMutablePointer<rd_kafka_message_t>?, due: Int64?) {
-        if held == nil, rd_kafka_consume_batch_queue(queue.raw, 0, &held, 1) < 1 { held = nil }
-        guard let record = held else { return (nil, nil) }
-        if record.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR {
-            let due = rd_kafka_message_timestamp(record, nil) + Int64(delay / .milliseconds(1))
-            guard due <= now else { return (nil, due) }
+        if held == nil {
+            if rd_kafka_consume_batch_queue(queue.raw, 0, &held, 1) < 1 { held = nil }
+            // The time is what whoever wrote it says: none from the future holds up what is behind it.
+            if let held { due = min(rd_kafka_message_timestamp(held, nil), now) + Int64(delay / .milliseconds(1)) }
         }
+        guard let record = held else { return (nil, nil) }
+        guard due <= now || record.pointee.err != RD_KAFKA_RESP_ERR_NO_ERROR else { return (nil, due) }
         held = nil
         return (record, nil)
     }

@@ -59,7 +59,8 @@ final class KafkaRetryReader: @unchecked Sendable {
         var message = consumer.message(of: record, retries.base(of: topic))
         guard let letter = retries.open(&message) else { return consumer.progress.finish([position]) }
         let entry = DeliveryBuffer.Entry(message: message, attempt: letter.attempt + attempt - 1, position: position)
-        let wait = letter.retryAt - clock.unixMilliseconds
-        if wait > 0 { buffer.arrive(entry, after: .milliseconds(wait)) } else { buffer.arrive([entry]) }
+        let now = clock.unixMilliseconds
+        guard letter.retryAt > now else { return buffer.arrive([entry]) }
+        buffer.arrive(entry, after: .milliseconds(letter.retryAt - now))
     }
 }

@@ -1,3 +1,5 @@
+import Millrace
+
 /// What the subject says at which a message of JetStream's is acknowledged:
 /// `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.<consumer sequence>.<time>.<pending>`, with domain and account behind
 /// `ACK` and a token at the end on servers that have these.
@@ -37,7 +39,7 @@ struct AckSubject {
             return (delivered, sequence, consumer, time, pending)
         }
         guard let numbers else { return nil }
-        delivered = Int(clamping: numbers.0)
+        delivered = Int(attempts: numbers.0)
         (sequence, consumerSequence, time, pending) = (numbers.1, numbers.2, numbers.3, numbers.4)
     }
 

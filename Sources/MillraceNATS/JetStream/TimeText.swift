@@ -7,7 +7,7 @@ enum TimeText {
         let parts = time.prefix { $0 != "Z" }.split(separator: ".", maxSplits: 1)
         guard let seconds = parts.first else { return "" }
         let fraction = parts.count > 1 ? String(parts[1].prefix(9)) : ""
-        return "\(seconds).\(fraction)" + String(repeating: "0", count: 9 - fraction.utf8.count)
+        return "\(seconds).\(fraction)" + String(repeating: "0", count: max(0, 9 - fraction.utf8.count))
     }
 
     static func of(unixMilliseconds: Int64) -> String {

@@ -85,7 +85,7 @@ final class NATSKeeper: @unchecked Sendable {
             [weak self] (result: Result<ConsumerInfo, MillraceError>) in
             guard let self, case .success(let info) = result else { return }
             state.withLock { $0.floor = info.ack_floor.stream_seq }
-            puller.pending = Int(clamping: info.num_pending)
+            puller.pending = Int(messages: info.num_pending)
         }
     }
 

@@ -183,7 +183,7 @@ final class NATSPuller: NATSMember, @unchecked Sendable {
             }
             if !incoming.isEmpty {
                 count(incoming.count)
-                if let last = incoming.last { pending = Int(clamping: last.ack.pending) }
+                if let last = incoming.last { pending = Int(messages: last.ack.pending) }
                 outside = onArrival?(incoming) ?? 0
             }
             fetch()

@@ -82,7 +82,9 @@ final class RedisHandshake: RedisCall, @unchecked Sendable {
         switch step {
         case .id: greeting.clientID = reply.integer ?? 0
         case .time:
-            if let seconds = reply.element(0, { Int64($0.text) }), let micros = reply.element(1, { Int64($0.text) }) {
+            if let seconds = reply.element(0, { Int64($0.text) }), let micros = reply.element(1, { Int64($0.text) }),
+                0..<1 << 40 ~= seconds, 0..<1_000_000 ~= micros
+            {
                 greeting.time = seconds * 1_000 + micros / 1_000
             }
         case .role where reply.element(0) { $0.text } != "master":

@@ -68,7 +68,7 @@ final class RedisResend: RedisCall, @unchecked Sendable {
         if index >= lost.count {
             var found: Set<Int> = []
             for element in 0..<reply.count {
-                if let number = reply.element(element, { $0.integer }) { found.insert(number - 1) }
+                if let number = reply.element(element, { $0.integer }), number > 0 { found.insert(number - 1) }
             }
             for (number, message) in questions[index - lost.count].messages.enumerated() {
                 message.call.found(message.index, hasArrived: found.contains(number))

@@ -97,7 +97,7 @@ final class RedisTrimmer: Sendable {
             writer.bulk(topic)
         } read: { reply in
             if let error = reply.error { throw RedisError.make(error, topic: topic) }
-            return reply.integer ?? 0
+            return Int(messages: reply.integer ?? 0)
         }
     }
 

@@ -28,7 +28,7 @@ enum RedisEntries {
         (0..<reply.count).compactMap { index in
             reply.element(index) { entry in
                 entry.element(0) { $0.entryID }.map { position in
-                    Pending(position: position, deliveries: entry.element(3) { $0.integer } ?? 1)
+                    Pending(position: position, deliveries: Int(attempts: entry.element(3) { $0.integer } ?? 1))
                 }
             }
         }

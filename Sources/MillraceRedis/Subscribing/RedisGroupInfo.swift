@@ -22,7 +22,7 @@ struct RedisGroupInfo: Sendable {
             case "name": name = fields.element(index + 1) { $0.text } ?? ""
             case "pending": pending = fields.element(index + 1) { $0.integer } ?? 0
             case "last-delivered-id": lastDelivered = fields.element(index + 1) { $0.entryID } ?? Position(low: 0)
-            case "lag": lag = fields.element(index + 1) { $0.integer }
+            case "lag": lag = fields.element(index + 1) { $0.integer.map { Int(messages: $0) } }
             default: break
             }
             index += 2

@@ -64,7 +64,7 @@ final class GroupTable {
     /// Up to which position messages have been handed out; nil when there is no such group.
     func cursor(of group: Int64) throws -> Int64? {
         try readCursor.bind(1, group)
-        return try readCursor.first { $0.integer(0) }
+        return try readCursor.first { RowID.bounded($0.integer(0)) }
     }
 
     /// Whether some member wants the order of keys to be kept: then all keep it.

@@ -21,7 +21,8 @@ final class RetentionTable {
 
     init(on connection: SQLiteConnection) {
         self.connection = connection
-        topics = connection.statement("SELECT id, name, last FROM millrace_topics")
+        topics = connection.statement(
+            "SELECT id, name, last FROM millrace_topics WHERE id BETWEEN 1 AND \(RowID.maximumTopic)")
         // Below the first message that a member of some group has or that waits, and not beyond any cursor.
         lowMark = connection.statement(
             """
@@ -50,7 +51,7 @@ final class RetentionTable {
     func allTopics() throws -> [Topic] {
         var found: [Topic] = []
         while try topics.step() {
-            found.append(Topic(id: topics.integer(0), name: topics.text(1), last: topics.integer(2)))
+            found.append(Topic(id: topics.integer(0), name: topics.text(1), last: RowID.bounded(topics.integer(2))))
         }
         return found
     }
@@ -58,7 +59,7 @@ final class RetentionTable {
     /// Up to which position all groups of a topic have acknowledged; nil when it has no group.
     func acknowledged(of topic: Int64) throws -> Int64? {
         try lowMark.bind(1, topic)
-        return try lowMark.first { $0.isNull(0) ? nil : $0.integer(0) } ?? nil
+        return try lowMark.first { $0.isNull(0) ? nil : RowID.bounded($0.integer(0)) } ?? nil
     }
 
     /// The first message that a topic still has.

@@ -11,6 +11,9 @@ enum RowID {
     static func make(_ topic: Int64, _ position: Int64) -> Int64 { topic << positionBits | position }
     static func position(_ id: Int64) -> Int64 { id & maximumPosition }
 
+    /// A position that a row states. Other programs write to the file as well.
+    static func bounded(_ stated: Int64) -> Int64 { min(max(0, stated), maximumPosition) }
+
     /// A position as far as a file can have it.
     static func clamp(_ position: Position) -> Int64 {
         position.high > 0 ? maximumPosition : Int64(min(position.low, UInt64(maximumPosition)))

@@ -63,7 +63,7 @@ enum SQLiteSchema {
         do {
             try connection.execute("CREATE TABLE IF NOT EXISTS millrace_schema (version INTEGER NOT NULL)")
             let version = try version(of: connection)
-            guard version <= migrations.count else {
+            guard 0...migrations.count ~= version else {
                 throw MillraceError(
                     .unsupported,
                     "SQLite file '\(file)': its schema has version \(version), this Millrace knows up to \(migrations.count)",

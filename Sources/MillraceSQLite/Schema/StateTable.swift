@@ -56,8 +56,13 @@ final class StateTable {
     ) throws -> Outcome<StoredState> {
         let old = try load(key, in: collection, at: now)
         guard old?.version ?? 0 == version else { return .conflict(found: old?.version ?? 0) }
+        let (next, overflow) = version.addingReportingOverflow(1)
+        guard !overflow else {
+            throw MillraceError(
+                .overflow, "'\(key)' of '\(collection)' has version \(version), there is none behind it", isRetriable: false)
+        }
         let new = StoredState(
-            key: key, value: value, version: version + 1, createdAt: old?.createdAt ?? now, changedAt: now, expiresAt: expiry)
+            key: key, value: value, version: next, createdAt: old?.createdAt ?? now, changedAt: now, expiresAt: expiry)
         try write.bind(1, collection)
         try write.bind(2, key)
         try write.bind(3, new.version)

@@ -24,13 +24,18 @@ final class TopicTable {
         if let id = known[name] ?? added[name] { return id }
         try find.bind(1, name)
         if let id = try find.first({ $0.integer(0) }) {
+            guard 1...RowID.maximumTopic ~= id else {
+                throw MillraceError(
+                    .overflow, "topic '\(name)' has the id \(id) in the file, it must be 1 to \(RowID.maximumTopic)",
+                    isRetriable: false)
+            }
             added[name] = id
             return id
         }
         try insert.bind(1, name)
         guard let id = try insert.first({ $0.integer(0) }), id <= RowID.maximumTopic else {
             throw MillraceError(
-                .overflow, "the file has \(RowID.maximumTopic) topics, there is no room for '\(name)'", isRetriable: false)
+                .overflow, "the file has no id from 1 to \(RowID.maximumTopic) left for topic '\(name)'", isRetriable: false)
         }
         added[name] = id
         return id
@@ -52,7 +57,7 @@ final class TopicTable {
     func last(of topic: Int64) throws -> Int64 {
         if let last = lasts[topic] { return last }
         try readLast.bind(1, topic)
-        return try readLast.first { $0.integer(0) } ?? 0
+        return try readLast.first { RowID.bounded($0.integer(0)) } ?? 0
     }
 
     /// Writes down what was given out. To be called before the commit.

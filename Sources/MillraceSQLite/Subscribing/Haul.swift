@@ -105,6 +105,6 @@ struct Haul {
 
     private static func entry(_ message: Message, _ position: Int64, attempt: Int64) -> DeliveryBuffer.Entry {
         DeliveryBuffer.Entry(
-            message: message, attempt: Int(clamping: attempt), position: Position(low: UInt64(clamping: position)))
+            message: message, attempt: Int(attempts: attempt), position: Position(low: UInt64(clamping: position)))
     }
 }

@@ -172,8 +172,8 @@ final class Settler: WriterOperation, @unchecked Sendable {
         // Most are neighbours.
         while let first = done.first {
             var count = 1
-            while count < done.count, done[done.startIndex + count] == first + Int64(count) { count += 1 }
-            let range = first...(first + Int64(count) - 1)
+            while count < done.count, done[done.startIndex + count] == first &+ Int64(count) { count += 1 }
+            let range = first...first + Int64(count - 1)
             late += count - (try store.claims.delete(range, of: membership.group, by: membership.member))
             done = done.dropFirst(count)
         }

@@ -106,7 +106,7 @@ struct BenchRun: Sendable {
                 let message = BenchMessage(record.message.payload)
                 ledger.take(message)
                 tokens.append(record.token)
-                if let message, latencies != nil { times.append(now - message.sentAt) }
+                if let message, latencies != nil { times.append(now &- message.sentAt) }
             }
             subscription.acknowledge(tokens)
             tokens.removeAll(keepingCapacity: true)

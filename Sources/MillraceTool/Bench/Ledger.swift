@@ -25,7 +25,7 @@ struct Ledger: Sendable {
     }
 
     mutating func take(_ message: BenchMessage?) {
-        guard let message, message.task < offsets.count, message.number < load.share(of: message.task) else {
+        guard let message, offsets.indices ~= message.task, 0..<load.share(of: message.task) ~= message.number else {
             strangers += 1
             return
         }

@@ -9,7 +9,11 @@ extension ChartFile<BenchReport> {
         let name = content.system
         guard !name.isEmpty, name.utf8.count <= 64, name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") })
         else { throw complaint("system is '\(name)', it must be 1 to 64 letters, digits and '-'") }
+        guard 0...Int(bound) ~= content.rate else { throw complaint("rate is \(content.rate), it must be 0 to \(Int(bound))") }
         for (index, row) in content.rows.enumerated() {
+            for time in row.latencyMicroseconds.flatMap({ [$0.p50, $0.p99, $0.highest] }) where !(0...bound ~= time) {
+                throw complaint("rows[\(index)].latencyMicroseconds has \(time), it must be 0 to \(bound)")
+            }
             guard let rate = row.messagesPerSecond else { continue }
             let values = [0, rate.lowest, rate.median, rate.highest, bound]
             guard zip(values, values.dropFirst()).allSatisfy({ $0 <= $1 }) else {

@@ -15,7 +15,7 @@ struct ChartScale: Equatable {
 
     /// With so many steps at most. What is shown is zero or more and finite; of nothing but zeros the axis ends at 1.
     init(upTo highest: Double, steps: Int = 6) {
-        let highest = highest > 0 && highest.isFinite ? highest : 1
+        let highest = highest > 1e-9 && highest.isFinite ? highest : 1
         let rough = highest / Double(max(1, steps))
         let power = pow(10, floor(log10(rough)))
         step = ([1, 2, 5].first { $0 * power >= rough * 0.999_999 } ?? 10) * power

@@ -76,6 +76,9 @@ import Testing
                 "MILLRACE_HANDLERS__AUDIT: handlers.audit is '1', it must be an object"))
         #expect(error(["MILLRACE_HANDLERS__AUDIT__CONCURRENCY__X": "1"]).contains("has a value of its own"))
         #expect(error(["MILLRACE_HANDLERS____X": "1"]).contains("MILLRACE_HANDLERS____X: there is a '__' with nothing"))
+        #expect(
+            error(["MILLRACE_\(Array(repeating: "A", count: 20_000).joined(separator: "__"))": "1"]).hasSuffix(
+                "…: it has 20000 names with '__' between them, it may have 64"))
         #expect(error(["MILLRACE_ROUTER__": "1"]).contains("MILLRACE_ROUTER__: there is a '__' with nothing"))
         #expect(
             error(["MILLRACE_TRANSPORTS__MAIN": "x:", "MILLRACE_TRANSPORTS__MAIN__URL": "y:"])
