@@ -47,6 +47,32 @@ extension KafkaTests {
             #expect(attempts.allSatisfy { $0 == 1 })
         }
 
+        @Test("takes what was in hand when it began anew for gone, also where there is another message by now") func outlived() {
+            var progress = PartitionProgress(from: 3)
+            for offset: Int64 in 3..<6 { _ = progress.arrive(offset) }
+            for offset: Int64 in 0..<5 { #expect(progress.arrive(offset) == 1) }
+            #expect(progress.beginnings == 1)
+            for offset: Int64 in 0..<3 { progress.finish(offset) }
+            // One of two with the same offset: nobody can tell which.
+            #expect(progress.isOpen(4) && progress.finish(4))
+            #expect(progress.commit()?.offset == 3)
+            progress.finish(3)
+            #expect(progress.commit() == nil)
+            for offset: Int64 in 3..<5 { progress.finish(offset) }
+            #expect(progress.commit()?.offset == 5)
+            // Gone, and in nobody's way.
+            #expect(progress.isOpen(5) && progress.finish(5) && !progress.isOpen(5))
+            #expect(progress.commit() == nil)
+        }
+
+        @Test("begins anew above what is done only when the partition ends below what was read") func tail() {
+            var progress = PartitionProgress(from: 0)
+            for offset: Int64 in 0..<10 { _ = progress.arrive(offset) }
+            #expect(progress.arrive(4) == nil && progress.arrive(4, end: 10) == nil && progress.beginnings == 0)
+            #expect(progress.arrive(4, end: 9) == 1 && progress.beginnings == 1)
+            #expect(progress.arrive(4, end: 9) == nil && progress.arrive(5, end: 9) == 1)
+        }
+
         @Test("goes on where another member was") func restored() {
             var first = PartitionProgress(from: 100)
             for offset: Int64 in 100..<110 { _ = first.arrive(offset) }
@@ -107,6 +133,16 @@ extension KafkaTests {
             progress.finish(positions(13))
             progress.apply(another)
             #expect(progress.commit().map(\.offset) == [15])
+
+            // What is gone is done without an offset, and a beginning meanwhile is committed the next time.
+            #expect(progress.arrive(partition, 20) == 1 && progress.arrive(partition, 21) == 1)
+            var last = progress.preview()
+            _ = last.finish(positions(20))
+            #expect(progress.arrive(partition, 2) == 1)
+            progress.apply(last)
+            #expect(progress.commit().map(\.offset) == [2])
+            var gone = progress.preview()
+            #expect(gone.finish(positions(21)) && gone.commits().isEmpty)
         }
 
         @Test("of a transaction refuses what can't be noted") func unnoted() {
@@ -120,5 +156,14 @@ extension KafkaTests {
             let accepted = [Array(odd.prefix(100)), Array(odd.dropFirst(100)), low].map { preview.finish($0) }
             #expect(accepted == [true, false, true] && preview.commits().map(\.offset) == [200])
         }
+    }
+}
+
+extension KafkaProgress {
+    /// One message has come.
+    fileprivate func arrive(_ partition: KafkaPartition, _ offset: Int64) -> Int? {
+        var attempt: Int?
+        _ = arrive(1, partition: { _ in partition }, offset: { _ in offset }) { attempt = $1 }
+        return attempt
     }
 }

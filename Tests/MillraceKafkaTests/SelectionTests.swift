@@ -73,6 +73,21 @@ extension KafkaTests {
             await transport.close()
         }
 
+        /// Takes ten seconds: so often it looks for more.
+        @Test("without a group goes on with what was empty when there is more to read") func growing() async throws {
+            let cluster = try MockCluster.shared.get()
+            cluster.create("\(name).a", partitions: 1)
+            let transport = try await transport(cluster)
+            let reader = try await transport.subscribe(to: "^\(name)[.][ab]$", SubscriptionOptions(start: .beginning))
+            cluster.create("\(name).b", partitions: 1)
+            for topic in ["\(name).b", "\(name).a"] {
+                try await transport.publish(Message(text: "1"), to: topic)
+                // It is there before the other one is published to.
+                #expect(try await take(1, from: reader).map(text) == ["\(topic): 1"])
+            }
+            await transport.close()
+        }
+
         @Test(
             "refuses what names nothing",
             arguments: ["one,,two", "one,one", ",", "^(", "^[", "one,two words", "one,.."])

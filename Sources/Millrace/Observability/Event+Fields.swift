@@ -71,6 +71,8 @@ extension Event {
                 "lease expired",
                 [("topic", topic), ("group", group ?? ""), ("position", "\(position)"), ("attempt", "\(attempt)")]
             )
+        case .positionReset(let topic, let group, let from, let to):
+            ("position reset", [("topic", topic), ("group", group ?? ""), ("from", "\(from)"), ("to", "\(to)")])
         case .messagesDropped(let topic, let count, let reason):
             ("messages dropped", [("topic", topic), ("count", "\(count)"), ("reason", reason)])
         case .spansDropped(let count, let reason):

@@ -75,6 +75,9 @@ public struct Event: Sendable {
         case settlementIgnored(topic: String, group: String?, count: Int, reason: IgnoredSettlement = .settledTwice)
         /// A delivery was not settled within its lease and is handed out again.
         case leaseExpired(topic: String, group: String?, position: Position, attempt: Int)
+        /// A broker no longer has what was to be read next, because a topic was made anew or a broker has lost what it had: reading goes
+        /// on at what there is. Messages come again, or are missing.
+        case positionReset(topic: String, group: String?, from: Position, to: Position)
         /// Messages were dropped, as the transport's configuration says.
         case messagesDropped(topic: String, count: Int, reason: String)
         /// Spans were not exported: there were too many, or nobody took them.

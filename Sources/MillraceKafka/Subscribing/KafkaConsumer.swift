@@ -181,7 +181,7 @@ final class KafkaConsumer: @unchecked Sendable {
         }
         var fresh: [(index: Int, attempt: Int)] = []
         fresh.reserveCapacity(arrived.count)
-        progress.arrive(arrived.count, partition: { arrived[$0].partition }, offset: { arrived[$0].record.pointee.offset }) {
+        arrive(arrived.count, partition: { arrived[$0].partition }, offset: { arrived[$0].record.pointee.offset }) {
             fresh.append(($0, $1))
         }
         guard !fresh.isEmpty else { return }
@@ -193,6 +193,21 @@ final class KafkaConsumer: @unchecked Sendable {
         }
         link.noteSuccess()
         buffer.arrive(entries)
+    }
+
+    /// Has the progress take note of messages. Calls `body` with the index of each that is to be handed out, and the number of its
+    /// attempt.
+    func arrive(
+        _ count: Int, partition: (Int) -> KafkaPartition, offset: (Int) -> Int64, _ body: (_ index: Int, _ attempt: Int) -> Void
+    ) {
+        let resets = progress.arrive(count, partition: partition, offset: offset, end: { end(of: $0) }, body)
+        for reset in resets {
+            observers.report(
+                .warning,
+                .positionReset(
+                    topic: topics.name(of: reset.partition), group: plan.group,
+                    from: reset.partition.position(at: reset.from), to: reset.partition.position(at: reset.to)))
+        }
     }
 
     /// The message of a record, which was published to `topic`.
@@ -229,10 +244,15 @@ final class KafkaConsumer: @unchecked Sendable {
     }
 
     private func count(of partition: KafkaPartition, from offset: Int64) -> Int? {
+        end(of: partition).map { Int(messages: $0 - offset) }
+    }
+
+    /// How far a partition goes, as of the last answer of the brokers; nil when none has said.
+    private func end(of partition: KafkaPartition) -> Int64? {
         var (low, high): (Int64, Int64) = (0, 0)
         let topic = topics.name(of: partition)
         let code = rd_kafka_get_watermark_offsets(handle.raw, topic, partition.number, &low, &high)
-        return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? Int(messages: high - offset) : nil
+        return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : nil
     }
 
     // MARK: Settlements

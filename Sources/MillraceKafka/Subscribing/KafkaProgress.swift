@@ -26,6 +26,14 @@ final class KafkaProgress: Sendable {
         }
     }
 
+    /// A partition that has begun anew, because it ends below where it was to be read.
+    struct Reset: Sendable {
+        let partition: KafkaPartition
+        /// What was to be read next, and what has come in its place.
+        let from: Int64
+        let to: Int64
+    }
+
     private let state = Lock(State())
     /// Called when there is something to commit, once until ``commit()``. From any thread.
     private let onDirty: @Sendable () -> Void
@@ -56,6 +64,9 @@ final class KafkaProgress: Sendable {
         state.withLock { $0.partitions[KafkaPartition(of: position)]?.isLeaving == false }
     }
 
+    /// The offset to read next in a partition; nil when it is read from its beginning and nothing has come.
+    func next(of partition: KafkaPartition) -> Int64? { state.withLock { $0.partitions[partition]?.next } }
+
     /// The offset to read next in each partition.
     var next: [(partition: KafkaPartition, offset: Int64)] {
         state.withLock { $0.partitions.compactMap { partition, progress in progress.next.map { (partition, $0) } } }
@@ -68,21 +79,23 @@ final class KafkaProgress: Sendable {
 
     // MARK: Messages
 
-    /// A message has come. Returns the number of its attempt; nil when it is done or nobody's business any more.
-    func arrive(_ partition: KafkaPartition, _ offset: Int64) -> Int? {
-        state.withLock { $0.partitions[partition]?.arrive(offset) }
-    }
-
-    /// Messages have come. Calls `body` with the index of each that is to be handed out, and the number of its attempt. `body` must
-    /// not call this object.
+    /// Messages have come. Calls `body` with the index of each that is to be handed out, and the number of its attempt. `end` tells how
+    /// far a partition goes, if that is known. Neither may call this object. Returns the partitions that have begun anew.
     func arrive(
-        _ count: Int, partition: (Int) -> KafkaPartition, offset: (Int) -> Int64, _ body: (_ index: Int, _ attempt: Int) -> Void
-    ) {
-        state.withLock { state in
+        _ count: Int, partition: (Int) -> KafkaPartition, offset: (Int) -> Int64, end: (KafkaPartition) -> Int64? = { _ in nil },
+        _ body: (_ index: Int, _ attempt: Int) -> Void
+    ) -> [Reset] {
+        var resets: [Reset] = []
+        change { state in
             state.visit(count, partition: partition) { index, progress in
-                if let attempt = progress.arrive(offset(index)) { body(index, attempt) }
+                let (next, beginnings) = (progress.next, progress.beginnings)
+                if let attempt = progress.arrive(offset(index), end: end(partition(index))) { body(index, attempt) }
+                guard progress.beginnings > beginnings, let next else { return }
+                resets.append(Reset(partition: partition(index), from: next, to: offset(index)))
             }
+            return !resets.isEmpty
         }
+        return resets
     }
 
     /// Messages are done.

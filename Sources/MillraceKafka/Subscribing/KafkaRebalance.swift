@@ -104,8 +104,10 @@ final class KafkaRebalance: @unchecked Sendable {
     func takeAll(_ partitions: [KafkaPartition], areNew: Bool = false) {
         guard !partitions.isEmpty else { return }
         let target = KafkaPartitions()
-        for known in consumer.progress.next {
-            target.add(consumer.topics.name(of: known.partition), known.partition.number, offset: known.offset)
+        for known in consumer.progress.partitions {
+            // Where nothing has come yet, the first message is the next.
+            let next = consumer.progress.next(of: known) ?? Int64(RD_KAFKA_OFFSET_BEGINNING)
+            target.add(consumer.topics.name(of: known), known.number, offset: next)
         }
         for partition in partitions {
             let offset: Int64

@@ -55,7 +55,9 @@ final class KafkaRetryReader: @unchecked Sendable {
         let topic = consumer.topics.name(of: partition)
         guard record.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else { return consumer.note(record.pointee.err, topic) }
         let position = partition.position(at: record.pointee.offset)
-        guard let attempt = consumer.progress.arrive(partition, record.pointee.offset) else { return }
+        var arrival: Int?
+        consumer.arrive(1, partition: { _ in partition }, offset: { _ in record.pointee.offset }) { arrival = $1 }
+        guard let attempt = arrival else { return }
         var message = consumer.message(of: record, retries.base(of: topic))
         guard let letter = retries.open(&message) else { return consumer.progress.finish([position]) }
         let entry = DeliveryBuffer.Entry(message: message, attempt: letter.attempt + attempt - 1, position: position)

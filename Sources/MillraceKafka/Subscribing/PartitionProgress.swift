@@ -15,6 +15,10 @@ struct PartitionProgress: Sendable {
     private var restored: CommitNote
     /// How often messages were handed out that come again.
     private var attempts: [Int64: Int] = [:]
+    /// Messages in hand that were read before the partition began anew, by offset: nothing is committed for them.
+    private var outlived: Set<Int64> = []
+    /// How often it has begun anew.
+    private(set) var beginnings = 0
     /// Whether another member is about to take over.
     var isLeaving = false
     /// How often something has changed that is worth a commit, and how often it had at the last one.
@@ -32,12 +36,15 @@ struct PartitionProgress: Sendable {
         restored = note
     }
 
-    /// A message has come. Returns the number of its attempt; nil when it is not to be handed out here.
-    mutating func arrive(_ offset: Int64) -> Int? {
+    /// A message has come. Returns the number of its attempt; nil when it is not to be handed out here. `end` is how far the partition
+    /// goes, if that is known.
+    mutating func arrive(_ offset: Int64, end: @autoclosure () -> Int64? = nil) -> Int? {
         guard !isLeaving else { return nil }
-        if let low, offset < low { beginAnew(at: offset) }
-        // What is read again after the broker was lost.
-        if let next, offset < next { return nil }
+        if let next, offset < next {
+            // Read again after the broker was lost; or what was read is gone, and others have its offsets.
+            guard offset < low ?? next || end() ?? .max < next else { return nil }
+            beginAnew(at: offset)
+        }
         next = offset + 1
         let isDone = restored.isDone(offset)
         items.append(Item(offset: offset, isDone: isDone))
@@ -54,14 +61,18 @@ struct PartitionProgress: Sendable {
     /// The partition ends below where it was to be read, because its topic was made anew or its broker has lost what it had: then
     /// librdkafka goes back to the first message there is. What is known of offsets is of messages that are gone.
     private mutating func beginAnew(at offset: Int64) {
+        for item in items[taken...] where !item.isDone { outlived.insert(item.offset) }
         (items, taken, attempts, restored) = ([], 0, [:], CommitNote())
         (low, next) = (offset, offset)
+        beginnings += 1
         changes += 1
     }
 
     /// A message is done. False when it is not one of those that are not.
     @discardableResult
     mutating func finish(_ offset: Int64) -> Bool {
+        // Of two in hand with one offset the first does not count, whichever it is: so nothing is committed before both are done.
+        if outlived.remove(offset) != nil { return true }
         guard let index = index(of: offset), !items[index].isDone else { return false }
         items[index].isDone = true
         changes += 1
@@ -72,7 +83,7 @@ struct PartitionProgress: Sendable {
 
     /// A message that is not done was handed out so often, and comes again.
     mutating func note(attempts made: Int, at offset: Int64) {
-        guard made > 0, let index = index(of: offset), !items[index].isDone else { return }
+        guard made > 0, !outlived.contains(offset), let index = index(of: offset), !items[index].isDone else { return }
         attempts[offset] = made
         changes += 1
     }
@@ -81,7 +92,7 @@ struct PartitionProgress: Sendable {
     var isDirty: Bool { changes != committed }
 
     /// Whether a message has come and is not done.
-    func isOpen(_ offset: Int64) -> Bool { index(of: offset).map { !items[$0].isDone } ?? false }
+    func isOpen(_ offset: Int64) -> Bool { outlived.contains(offset) || index(of: offset).map { !items[$0].isDone } ?? false }
 
     private mutating func advance() {
         while taken < items.count, items[taken].isDone { taken += 1 }
@@ -119,6 +130,6 @@ struct PartitionProgress: Sendable {
     /// What `preview` has made of this is committed: its messages are done, and if nothing else has changed, so is everything.
     mutating func adopt(_ offsets: [Int64], as preview: PartitionProgress) {
         for offset in offsets { finish(offset) }
-        if changes == preview.changes { committed = changes }
+        if changes == preview.changes, beginnings == preview.beginnings { committed = changes }
     }
 }

@@ -20,8 +20,8 @@ struct ProgressPreview: Sendable {
             finished[partition, default: []].append(offset)
         }
         for partition in Set(positions.map(KafkaPartition.init(of:))) {
-            var copy = partitions[partition]
-            guard let commit = copy?.commit(), commit.note.isComplete(at: commit.offset) else { return false }
+            guard var copy = partitions[partition], copy.isDirty else { continue }
+            guard let commit = copy.commit(), commit.note.isComplete(at: commit.offset) else { return false }
         }
         (self.partitions, self.finished) = (partitions, finished)
         return true
