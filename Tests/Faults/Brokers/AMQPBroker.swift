@@ -41,6 +41,7 @@ final class AMQPBroker: Broker {
             import pika, sys
             connection = pika.BlockingConnection(pika.URLParameters(sys.argv[1]))
             channel = connection.channel()
+            channel.confirm_delivery()
             shapes = [
                 (b'from pika', None), (b'', None),
                 (b'\\xff\\xfe', pika.BasicProperties(headers={'number': 7, 'table': {'a': [1, 2]}, 'none': None})),

@@ -182,9 +182,9 @@ final class CellRun {
         var start = time
         for window in windows.reversed() {
             guard case .member(let other) = window.victims, other.hasPrefix(group),
-                start - window.start <= broker.takeover.wholeMicroseconds
+                start - window.end <= broker.takeover.wholeMicroseconds
             else { continue }
-            start = min(start, window.start)
+            start = min(start, window.end)
         }
         return time - start
     }
