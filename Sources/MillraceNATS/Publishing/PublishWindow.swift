@@ -39,9 +39,9 @@ struct PublishWindow: Sendable {
 
     /// Takes out all up to a number.
     mutating func removeAll(through last: UInt64) -> [Entry] {
-        // The number comes with the answer, and anybody could have sent that.
-        let end = last < next ? last + 1 : next
-        return (first..<max(first, end)).compactMap { remove($0) }
+        // Anybody could have sent the answer that the number comes with.
+        guard last >= first, last < next else { return [] }
+        return (first...last).compactMap { remove($0) }
     }
 
     /// All that are there, in their order.
