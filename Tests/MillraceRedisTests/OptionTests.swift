@@ -70,7 +70,7 @@ extension RedisTests {
                 ("localhost:6379", "scheme is 'localhost'"), ("redis:h", "url is text without '//'"),
                 ("http://h", "scheme is 'http'"), ("redis://h:0", "port is '0'"),
                 ("redis://h:65536", "port is '65536', it must be 1 to 65535"), ("redis://h:x", "port is not shown"),
-                ("redis://::1", "host is '::1'"), ("redis://[::1", "host is '[::1'"), ("redis://[::1]x", "host is '[::1]x'"),
+                ("redis://::1", "host is '::1'"), ("redis://[::1", "host is '[::1'"), ("redis://[::1]x", "host is not shown"),
                 ("redis://a,,b", "host is ''"), ("redis://:1", "host is ':1'"), ("redis://h/x", "database is 'x'"),
                 ("redis://h/-1", "database is '-1'"), ("redis://h/1?db=2", "db is given in path and query"),
                 ("redis://h?what=1", "query is 'what'"), ("redis://h?ca=/x", "query is 'ca'"),
@@ -96,7 +96,7 @@ extension RedisTests {
         @Test(
             "No error shows the password, however badly it is written",
             arguments: [
-                "redis://u:geheim", "redis://:geheim", "redis://u:ge:geheim", "redis://h,u:geheim",
+                "redis://u:geheim", "redis://:geheim", "redis://[u:geheim", "redis://[::1]geheim", "redis://u:ge:geheim", "redis://h,u:geheim",
                 "redis://u:geheim/nis@h", "redis://u:geheim?nis@h", "redis://u:geheim#nis@h", "redis://u:geheim%zz@h",
                 "redis://me@x:geheim/1@h", "redis://:geheim@h:port", "redis://u:geheim@h/db", "u:geheim@h", "redis://geheim%zz@h",
                 "u:geheim://h", "redis://u:1/geheim@h", "redis://u:1?geheim=1@h", "redis://u:1/2?name=geheim nis@h",

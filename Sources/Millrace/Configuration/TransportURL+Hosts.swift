@@ -37,9 +37,9 @@ extension TransportURL {
     /// A host's name and, behind the colon, its port.
     private func split(_ item: Substring) throws -> (name: Substring, port: Substring?) {
         if item.hasPrefix("[") {
-            guard let end = item.firstIndex(of: "]") else { throw invalid("host", "'\(item)'", "[address] for IPv6") }
+            guard let end = item.firstIndex(of: "]") else { throw invalid("host", shown(item), "[address] for IPv6") }
             let rest = item[end...].dropFirst()
-            guard rest.isEmpty || rest.hasPrefix(":") else { throw invalid("host", "'\(item)'", "[address]:port") }
+            guard rest.isEmpty || rest.hasPrefix(":") else { throw invalid("host", shown(item), "[address]:port") }
             return (item[..<end].dropFirst(), rest.isEmpty ? nil : rest.dropFirst())
         }
         guard let colon = item.firstIndex(of: ":") else { return (item, nil) }
@@ -53,8 +53,9 @@ extension TransportURL {
     /// What stands where a host or its port should, unless it may be a user and a password without an `@` behind them: numbers are
     /// shown, and addresses.
     private func shown(_ text: Substring) -> String {
-        let isAddress = text.utf8.allSatisfy { "0123456789abcdefABCDEF:.".utf8.contains($0) }
-        let isNumber = text.utf8.count <= 6 && text.utf8.allSatisfy { (0x30...0x3A).contains($0) }
-        return isNumber || isAddress && text.contains("::") ? "'\(text)'" : "not shown"
+        let isAddress = text.contains("::") && text.utf8.allSatisfy { "0123456789abcdefABCDEF:.[]".utf8.contains($0) }
+        let port = text.hasPrefix(":") ? text.dropFirst() : text
+        let isPort = port.utf8.count <= 5 && port.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        return isAddress || isPort ? "'\(text)'" : "not shown"
     }
 }
