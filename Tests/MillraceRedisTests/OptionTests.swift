@@ -96,7 +96,8 @@ extension RedisTests {
         @Test(
             "No error shows the password, however badly it is written",
             arguments: [
-                "redis://u:geheim", "redis://:geheim", "redis://[u:geheim", "redis://[::1]geheim", "redis://u:ge:geheim", "redis://h,u:geheim",
+                "redis://u:geheim", "redis://:geheim", "redis://[u:geheim", "redis://[::1]geheim", "redis://u:ge:geheim",
+                "redis://h,u:geheim",
                 "redis://u:geheim/nis@h", "redis://u:geheim?nis@h", "redis://u:geheim#nis@h", "redis://u:geheim%zz@h",
                 "redis://me@x:geheim/1@h", "redis://:geheim@h:port", "redis://u:geheim@h/db", "u:geheim@h", "redis://geheim%zz@h",
                 "u:geheim://h", "redis://u:1/geheim@h", "redis://u:1?geheim=1@h", "redis://u:1/2?name=geheim nis@h",
