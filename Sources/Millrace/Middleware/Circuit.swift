@@ -2,10 +2,24 @@ import Synchronization
 
 /// The circuit of one handler: carries out what its machine decides.
 final class Circuit: Sendable {
+    /// What observers are told.
+    private enum News: Sendable {
+        case opened(probeAfter: Duration, error: any Error)
+        case halfOpened
+        case closed
+    }
+
+    private struct State: Sendable {
+        var machine: CircuitMachine
+        /// Changes that nobody has been told of yet, in their order.
+        var untold: [News] = []
+        var isTelling = false
+    }
+
     private let handler: HandlerInfo
     private let openFor: Backoff
     private let onStateChange: @Sendable (String, CircuitBreaker.State) -> Void
-    private let machine: Lock<CircuitMachine>
+    private let state: Lock<State>
     /// Lets the messages of a closed circuit begin without the lock.
     private let closed = Atomic<Bool>(true)
 
@@ -16,7 +30,7 @@ final class Circuit: Sendable {
         self.handler = handler
         self.openFor = openFor
         self.onStateChange = onStateChange
-        self.machine = Lock(machine)
+        state = Lock(State(machine: machine))
     }
 
     @inline(__always)
@@ -24,7 +38,7 @@ final class Circuit: Sendable {
 
     /// Whether a message may be handled.
     func admits(_ context: HandlerContext) -> Bool {
-        let isAdmitted = machine.withLock { $0.admit(ObjectIdentifier(context)) }
+        let isAdmitted = state.withLock { $0.machine.admit(ObjectIdentifier(context)) }
         apply()
         return isAdmitted
     }
@@ -32,14 +46,16 @@ final class Circuit: Sendable {
     @inline(__always)
     func succeeded(_ message: Message, _ context: HandlerContext) {
         let now = context.clock.coarseNow
-        let change = machine.withLock { $0.succeeded(message.id, ObjectIdentifier(context), at: now) }
-        if !isClosed { follow(change) }
+        state.withLock { state in
+            if state.machine.succeeded(message.id, ObjectIdentifier(context), at: now) != nil { state.untold.append(.closed) }
+        }
+        if !isClosed { follow() }
     }
 
     /// The message ended in a way that says nothing about the downstream.
     func ended(_ context: HandlerContext) {
         if isClosed { return }
-        machine.withLock { $0.ended(ObjectIdentifier(context)) }
+        state.withLock { $0.machine.ended(ObjectIdentifier(context)) }
         apply()
     }
 
@@ -49,38 +65,58 @@ final class Circuit: Sendable {
     ) -> (verdict: CircuitMachine.Verdict, probeDelay: Duration) {
         let now = context.clock.coarseNow
         let worker = ObjectIdentifier(context)
-        let (verdict, change, round) = machine.withLock { machine in
+        let (verdict, delay, round) = state.withLock { state -> (CircuitMachine.Verdict, Duration?, Int) in
             let (verdict, change) =
                 isTakenCareOf
-                ? machine.failedAndHandled(message.id, worker, at: now) : machine.failed(message.id, worker, at: now)
-            return (verdict, change, machine.round)
+                ? state.machine.failedAndHandled(message.id, worker, at: now) : state.machine.failed(message.id, worker, at: now)
+            guard case .opened(let openings) = change else { return (verdict, nil, 0) }
+            let delay = openFor.delay(after: openings, random: context.random)
+            state.untold.append(.opened(probeAfter: delay, error: error))
+            return (verdict, delay, state.machine.round)
         }
-        guard case .opened(let openings) = change else { return (verdict, .zero) }
-        let delay = openFor.delay(after: openings, random: context.random)
-        handler.observers.report(
-            .warning, .circuitOpened(handler: handler.name, probeAfter: delay, error: error))
-        follow(change)
+        guard let delay else { return (verdict, .zero) }
+        follow()
         // Nobody has to cancel it: it holds nothing alive, and finds nothing to do once the handler has ended.
         handler.clock.schedule(after: delay) { [weak self] in self?.halfOpen(round: round) }
         return (verdict, delay)
     }
 
     private func halfOpen(round: Int) {
-        follow(machine.withLock { $0.halfOpen(round: round) })
+        state.withLock { state in
+            if state.machine.halfOpen(round: round) != nil { state.untold.append(.halfOpened) }
+        }
+        follow()
     }
 
-    /// Makes a change felt and known.
-    private func follow(_ change: CircuitMachine.Change?) {
+    /// Makes changes felt and known.
+    private func follow() {
         apply()
-        switch change {
-        case nil: break
-        case .opened: onStateChange(handler.name, .open)
+        // One after the other, though several threads make changes: whoever is at it tells those of the others as well.
+        var isTelling = false
+        while let news = nextUntold(&isTelling) { tell(news) }
+    }
+
+    private func nextUntold(_ isTelling: inout Bool) -> News? {
+        state.withLock { state in
+            guard isTelling || !state.isTelling else { return nil }
+            isTelling = !state.untold.isEmpty
+            state.isTelling = isTelling
+            return isTelling ? state.untold.removeFirst() : nil
+        }
+    }
+
+    private func tell(_ news: News) {
+        let name = handler.name
+        switch news {
+        case .opened(let delay, let error):
+            handler.observers.report(.warning, .circuitOpened(handler: name, probeAfter: delay, error: error))
+            onStateChange(name, .open)
         case .halfOpened:
-            handler.observers.report(.info, .circuitHalfOpened(handler: handler.name))
-            onStateChange(handler.name, .halfOpen)
+            handler.observers.report(.info, .circuitHalfOpened(handler: name))
+            onStateChange(name, .halfOpen)
         case .closed:
-            handler.observers.report(.info, .circuitClosed(handler: handler.name))
-            onStateChange(handler.name, .closed)
+            handler.observers.report(.info, .circuitClosed(handler: name))
+            onStateChange(name, .closed)
         }
     }
 
@@ -88,7 +124,7 @@ final class Circuit: Sendable {
     /// again, and so sees what is wanted last.
     private func apply() {
         while true {
-            let (phase, wantsPause, version) = machine.withLock { ($0.phase, $0.wantsPause, $0.version) }
+            let (phase, wantsPause, version) = state.withLock { ($0.machine.phase, $0.machine.wantsPause, $0.machine.version) }
             closed.store(phase == .closed, ordering: .relaxed)
             handler.control.fetchLimit = phase == .closed ? .max : 1
             if wantsPause {
@@ -96,7 +132,7 @@ final class Circuit: Sendable {
             } else {
                 handler.control.resume(by: .circuitBreaker)
             }
-            if machine.withLock({ $0.version }) == version { return }
+            if state.withLock({ $0.machine.version }) == version { return }
         }
     }
 }
