@@ -76,18 +76,20 @@ import Testing
                 log.append(message)
             }
         }
-        let count = 400
         try await bench.broker.prepare(topic: "orders", group: "shop")
         try await withRunning(router) {
-            for start in stride(from: 0, to: count, by: 50) {
-                try await bench.broker.publish(Arrivals.messages(start..<start + 50), to: "orders")
-            }
-            for (name, log) in logs {
-                let arrivals = try await log.arrivals(of: count)
-                #expect(arrivals.disordered.isEmpty, "\(name): \(arrivals.disordered) came out of order")
+            var count = 0
+            // On until the subscription was cut: how often it is pulled depends on how busy the machine is.
+            while count < 400 || faulty.count(of: .cutSubscription) == 0 {
+                try await bench.broker.publish(Arrivals.messages(count..<count + 50), to: "orders")
+                count += 50
+                guard count >= 400 else { continue }
+                for (name, log) in logs {
+                    let arrivals = try await log.arrivals(of: count)
+                    #expect(arrivals.disordered.isEmpty, "\(name): \(arrivals.disordered) came out of order")
+                }
             }
         }
-        #expect(faulty.count(of: .cutSubscription) > 0)
         await bench.broker.close()
     }
 
