@@ -64,9 +64,6 @@ final class KafkaProgress: Sendable {
         state.withLock { $0.partitions[KafkaPartition(of: position)]?.isLeaving == false }
     }
 
-    /// The offset to read next in a partition; nil when it is read from its beginning and nothing has come.
-    func next(of partition: KafkaPartition) -> Int64? { state.withLock { $0.partitions[partition]?.next } }
-
     /// The offset to read next in each partition.
     var next: [(partition: KafkaPartition, offset: Int64)] {
         state.withLock { $0.partitions.compactMap { partition, progress in progress.next.map { (partition, $0) } } }

@@ -104,11 +104,6 @@ final class KafkaRebalance: @unchecked Sendable {
     func takeAll(_ partitions: [KafkaPartition], areNew: Bool = false) {
         guard !partitions.isEmpty else { return }
         let target = KafkaPartitions()
-        for known in consumer.progress.partitions {
-            // Where nothing has come yet, the first message is the next.
-            let next = consumer.progress.next(of: known) ?? Int64(RD_KAFKA_OFFSET_BEGINNING)
-            target.add(consumer.topics.name(of: known), known.number, offset: next)
-        }
         for partition in partitions {
             let offset: Int64
             do {
@@ -123,7 +118,11 @@ final class KafkaRebalance: @unchecked Sendable {
             consumer.progress.add(partition, PartitionProgress(from: offset >= 0 ? offset : nil))
             target.add(consumer.topics.name(of: partition), partition.number, offset: offset)
         }
-        _ = rd_kafka_assign(consumer.handle.raw, target.raw)
+        // Beside what is read already. Assigning all of them anew would stop those and start all later, when nobody turns them aside.
+        if let error = rd_kafka_incremental_assign(consumer.handle.raw, target.raw) {
+            consumer.reportLost(KafkaError.make(rd_kafka_error_code(error), topic: consumer.selection.text))
+            rd_kafka_error_destroy(error)
+        }
         for partition in target.partitions(consumer.topics) { consumer.turnAside(partition) }
     }
 
