@@ -45,23 +45,18 @@ extension NATSTests {
         @Test("What was given up before there was a link leaves nothing behind", arguments: [NATSOptions.Mode.core, .jetStream])
         func givenUp(_ mode: NATSOptions.Mode) async throws {
             let server = try await NATSServer.start()
-            let transport = try await server.connect { $0.mode = mode }
+            let (before, after) = (RecordingObserver(level: .warning), RecordingObserver(level: .info))
+            let transport = try await server.connect(Observers([before])) { $0.mode = mode }
             try await transport.prepare(topic: "given-up", group: "g")
             try await server.kill9()
+            try await before.event { if case .disconnected = $0.kind { true } else { false } }
+            transport.attach(after)
             let publishing = Task { try await transport.publish(Message(text: "given up"), to: "given-up") }
-            try await SystemClock.shared.sleep(for: .milliseconds(500))
             publishing.cancel()
             await #expect(throws: (any Error).self) { try await publishing.value }
             try await server.restart()
-            let subscription = try await withTimeLimit(patience, "a link") {
-                while true {
-                    do {
-                        return try await transport.subscribe(to: "given-up", SubscriptionOptions(group: "g"))
-                    } catch let error as MillraceError where error.code == .connectionFailed {
-                        try await SystemClock.shared.sleep(for: .milliseconds(20))
-                    }
-                }
-            }
+            try await after.event { if case .connected = $0.kind { true } else { false } }
+            let subscription = try await transport.subscribe(to: "given-up", SubscriptionOptions(group: "g"))
             try await transport.publish(Message(text: "next"), to: "given-up")
             // What was given up may have been on its way already.
             var texts: [String?] = []

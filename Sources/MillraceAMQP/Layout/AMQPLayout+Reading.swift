@@ -59,8 +59,8 @@ extension AMQPLayout {
         private mutating func add(_ name: String, _ text: String) {
             if name == MetadataKey.key {
                 key = text
-            } else if name == MetadataKey.attempt, let number = Int(text), number >= 1 {
-                attempt = Int(attempts: number)
+            } else if name == MetadataKey.attempt, let number = Int(attempts: text), number >= 1 {
+                attempt = number
             } else if metadata.count >= maximumMetadata {
                 omitted += 1
             } else if name.isEmpty {

@@ -31,7 +31,7 @@ enum AMQPLayout {
 
     /// How often a quorum queue has handed out a message before.
     static func returns(_ message: borrowing Message) -> Int {
-        message.metadata["x-delivery-count"].flatMap { Int($0) }.map { Int(attempts: $0) } ?? 0
+        message.metadata["x-delivery-count"].flatMap { Int(attempts: $0) } ?? 0
     }
 
     // MARK: Checking

@@ -51,7 +51,7 @@ struct KafkaRetryTopics: Sendable {
     /// Takes off a message what ``letter(of:at:)`` has put on it. Nil when it is another group's.
     func open(_ message: inout Message) -> (attempt: Int, retryAt: Int64)? {
         guard message.metadata[MetadataKey.replayGroup] ?? group == group else { return nil }
-        let attempt = message.metadata[MetadataKey.attempt].flatMap { Int($0) }.map { Int(attempts: $0) } ?? 1
+        let attempt = message.metadata[MetadataKey.attempt].flatMap { Int(attempts: $0) } ?? 1
         let retryAt = message.metadata[MetadataKey.retryAt].flatMap { Int64($0) } ?? 0
         for key in [MetadataKey.attempt, MetadataKey.retryAt, MetadataKey.replayGroup] { message.metadata[key] = nil }
         return (max(1, attempt), retryAt)

@@ -49,7 +49,7 @@ final class NATSAttempts: Sendable {
             ) { (result: Result<StreamMessage, MillraceError>) in
                 let text = (try? result.get())?.message.data.flatMap { Data(base64Encoded: $0) }
                 let parts = text.map { String(decoding: $0, as: UTF8.self).split(separator: " ") } ?? []
-                let excused = parts.count == 2 && UInt64(parts[1]) == time ? Int(parts[0]).map { Int(attempts: $0) } : nil
+                let excused = parts.count == 2 && UInt64(parts[1]) == time ? Int(attempts: parts[0]) : nil
                 gathering.end { if let excused { $0[sequence] = excused } }
             }
         }

@@ -27,7 +27,7 @@ final class SQLiteReader: Sendable {
         try await read { connection in
             let topics = connection.statement("SELECT id FROM millrace_topics WHERE name = ?1")
             try topics.bind(1, topic)
-            guard let id = try topics.first({ $0.integer(0) }), 1...RowID.maximumTopic ~= id else { return nil }
+            guard let id = try topics.first({ $0.integer(0) }), RowID.topics.contains(id) else { return nil }
             let messages = connection.statement(
                 "SELECT id FROM millrace_messages WHERE id > ?1 AND id < ?2 AND at >= ?3 ORDER BY id LIMIT 1")
             try messages.bind(1, RowID.make(id, 0))

@@ -7,6 +7,8 @@ enum RowID {
     static let maximumPosition: Int64 = 1 << positionBits - 1
     /// The last topic of a file.
     static let maximumTopic: Int64 = 1 << 23 - 1
+    /// The ids that topics can have.
+    static let topics = 1...maximumTopic
 
     static func make(_ topic: Int64, _ position: Int64) -> Int64 { topic << positionBits | position }
     static func position(_ id: Int64) -> Int64 { id & maximumPosition }

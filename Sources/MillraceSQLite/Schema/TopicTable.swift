@@ -24,7 +24,7 @@ final class TopicTable {
         if let id = known[name] ?? added[name] { return id }
         try find.bind(1, name)
         if let id = try find.first({ $0.integer(0) }) {
-            guard 1...RowID.maximumTopic ~= id else {
+            guard RowID.topics.contains(id) else {
                 throw MillraceError(
                     .overflow, "topic '\(name)' has the id \(id) in the file, it must be 1 to \(RowID.maximumTopic)",
                     isRetriable: false)
