@@ -29,8 +29,9 @@ final class KafkaRetryPartition: @unchecked Sendable {
     /// the one before it was, and holds up nothing.
     private func written(_ record: UnsafeMutablePointer<rd_kafka_message_t>, at now: Int64) -> Int64 {
         let time = rd_kafka_message_timestamp(record, nil)
-        latest = time <= now ? max(time, latest ?? time) : latest ?? now
-        return min(time, latest ?? now)
+        let written = time <= now ? time : latest ?? now
+        latest = max(written, latest ?? written)
+        return written
     }
 
     /// The next message, if its time has come; otherwise when that is, if there is one.
