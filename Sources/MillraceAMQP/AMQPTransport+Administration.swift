@@ -14,11 +14,10 @@ extension AMQPTransport: TransportAdministration {
     public func remove(topic: String) async throws {
         try Naming.checkTopic(topic)
         let topology = options.topology
-        var declarations = queues.withLock { $0.removeValue(forKey: topic) ?? [] }.sorted().map {
-            AMQPDeclaration.removedQueue(name: $0)
-        }
+        let names = queues.withLock { $0.removeValue(forKey: topic) ?? [] }.sorted()
+        var declarations = names.flatMap { [$0] + AMQPRetryDelays.queues(of: $0) }.map { AMQPDeclaration.removedQueue(name: $0) }
         if topology.exchangeName.isEmpty {
-            declarations.append(.removedQueue(name: topology.queue(for: topic, group: nil, id: .next()).name))
+            declarations.append(.removedQueue(name: options.queue(for: topic, group: nil).name))
         } else if topology.exchangeName.contains("{topic}") {
             declarations.append(.removedExchange(name: topology.route(to: topic).exchange))
         }

@@ -42,8 +42,8 @@ public final class AMQPTransport: Transport {
             options, role: "publishing", clock: clock, random: random, observers: self.observers)
         consuming = try AMQPConnection(
             options, role: "consuming", clock: clock, random: random, observers: self.observers)
-        publisher = AMQPPublisher(options, connection: publishing)
-        declarer = AMQPDeclarer(consuming, options)
+        publisher = AMQPPublisher(options, connection: publishing, observers: self.observers)
+        declarer = AMQPDeclarer(consuming, options, self.observers)
         publishing.add(publisher.declarer)
         publishing.add(publisher)
         consuming.add(declarer)
@@ -111,8 +111,8 @@ public final class AMQPTransport: Transport {
         try check(topic)
         try SubscriptionOptions(group: group).validate()
         try subscriptions.checkOpen()
-        guard let group else { return try await declarer.declare(options.topology.declarations(for: topic)) }
-        let queue = options.topology.queue(for: topic, group: group, id: .next())
+        guard let group else { return try await declarer.declare(options.declarations(for: topic)) }
+        let queue = options.queue(for: topic, group: group)
         try await declarer.declare(queue.declarations)
         note(queue, of: topic)
     }
@@ -129,7 +129,7 @@ public final class AMQPTransport: Transport {
                 .unsupported, "topic '\(topic)': start is \(start), and queues keep nothing from before they were declared",
                 isRetriable: false)
         }
-        let queue = self.options.topology.queue(for: topic, group: options.group, id: .next())
+        let queue = self.options.queue(for: topic, group: options.group)
         let subscription = AMQPSubscription(self, topic: topic, options, queue)
         do {
             try await subscription.start()

@@ -20,7 +20,7 @@ enum AMQPProperties {
             guard amqp_decode_properties(messages, &pool, encoded, &decoded) == 0, let decoded else { return nil }
             var content = AMQPContent()
             content.begin(size: 0, properties: decoded)
-            let (message, attempt) = AMQPLayout.decode(content, routingKey: "orders")
+            let (message, attempt, _) = AMQPLayout.decode(content, routingKey: "orders")
             guard 1...1_000_000_000 ~= attempt else { return "it is attempt \(attempt)" }
             guard message.metadata.count <= AMQPLayout.maximumMetadata + 16 else { return "\(message.metadata.count) keys" }
             return complaint(about: decoded.assumingMemoryBound(to: amqp_basic_properties_t.self).pointee)

@@ -47,17 +47,49 @@ extension InteroperabilityTests.AMQP {
             let transport = try await connect()
             let reader = try await transport.subscribe(to: topic, SubscriptionOptions(group: "g"))
             try await Self.foreign.run("bare", try await AMQP.foreignURL, topic)
-            let messages = try await withTimeLimit(InteroperabilityTests.patience, "four messages") {
-                var batch = DeliveryBatch()
-                while batch.count < 4, try await reader.pull(into: &batch, upTo: 4 - batch.count) {}
-                return batch.records.map(\.message)
-            }
+            let messages = try await take(4, of: reader).map(\.message)
             #expect(messages[0].payload.isEmpty && messages[0].metadata.isEmpty)
             #expect(messages[1].metadata["_watermill_message_uuid"] == "5")
             #expect(messages[2].id == "own")
             #expect(messages[3].metadata[MetadataKey.omittedFields] == "1904")
             #expect(Set(messages.map(\.id)).count == 4)
             await transport.close()
+        }
+
+        @Test("that share one message-id are all handled, also when the connection is cut", arguments: [0, 1])
+        func sharedID(attempts: Int) async throws {
+            let url = try await AMQP.url
+            let proxy = try TCPProxy(to: try #require(AMQPOptions(url: url).servers.first?.port))
+            var options = try AMQPOptions(url: url)
+            options.servers = [AMQPEndpoint(host: "127.0.0.1", port: proxy.port)]
+            options.maximumReconnectDelay = .milliseconds(100)
+            let transport = try await AMQPTransport(options, observers: Observers())
+            let reader = try await transport.subscribe(to: topic, SubscriptionOptions(group: "g"))
+            try await Self.foreign.run("same", try await AMQP.foreignURL, topic)
+            // Retried, they have that id in a header.
+            for _ in 0..<attempts {
+                for record in try await take(20, of: reader) { reader.settle(record.token, .retry(after: .zero)) }
+                try await reader.flush()
+            }
+            let some = try await take(12, of: reader)
+            reader.acknowledge(some.prefix(10).map(\.token))
+            try await reader.flush()
+            var handled = Set(some.map { $0.message.payload.text })
+            #expect(proxy.cutAll() > 0)
+            while handled.count < 20 {
+                let record = try await take(1, of: reader)[0]
+                handled.insert(record.message.payload.text)
+                reader.acknowledge([record.token])
+            }
+            await transport.close()
+        }
+
+        private func take(_ count: Int, of reader: any Subscription) async throws -> [DeliveryRecord] {
+            try await withTimeLimit(InteroperabilityTests.patience, "\(count) messages") {
+                var batch = DeliveryBatch()
+                while batch.count < count, try await reader.pull(into: &batch, upTo: count - batch.count) {}
+                return Array(batch.records)
+            }
         }
 
         @Test("are written with the properties that AMQP has for their metadata") func written() async throws {
@@ -84,22 +116,14 @@ extension InteroperabilityTests.AMQP {
             // As text it takes more than a frame.
             try await Self.foreign.run("large", try await AMQP.foreignURL, topic)
             for attempt in 1...3 {
-                let record = try await withTimeLimit(InteroperabilityTests.patience, "attempt \(attempt)") {
-                    var batch = DeliveryBatch()
-                    _ = try await reader.pull(into: &batch, upTo: 1)
-                    return batch.records[0]
-                }
+                let record = try await take(1, of: reader)[0]
                 #expect(record.attempt == attempt)
                 let isLast = attempt == 3
                 reader.settle(record.token, isLast ? .reject(reason: "enough") : .retry(after: .milliseconds(20)))
             }
             try await reader.flush()
             let letters = try await transport.subscribe(to: topic + ".dead-letter", SubscriptionOptions(group: "dead-letters"))
-            let letter = try await withTimeLimit(InteroperabilityTests.patience, "the dead letter") {
-                var batch = DeliveryBatch()
-                _ = try await letters.pull(into: &batch, upTo: 1)
-                return batch.records[0].message
-            }
+            let letter = try await take(1, of: letters)[0].message
             #expect(letter.metadata[MetadataKey.poisonReason] == "enough")
             #expect(letter.metadata[MetadataKey.omittedFields] == "1")
             await transport.close()

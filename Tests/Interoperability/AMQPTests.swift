@@ -11,7 +11,7 @@ extension InteroperabilityTests {
         private static let client = PythonClient(script: "amqp_client.py")
 
         /// The server that `MILLRACE_AMQP_URL` names, or else one of the tests.
-        private static var url: String {
+        static var url: String {
             get async throws {
                 let given = ProcessInfo.processInfo.environment["MILLRACE_AMQP_URL"] ?? ""
                 return given.isEmpty ? try await RabbitServer.shared.url : given

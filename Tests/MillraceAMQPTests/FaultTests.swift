@@ -231,6 +231,29 @@ extension AMQPTests {
             _ = await reading.result
         }
 
+        @Test(
+            "keeps retries however long they wait: their queues have no end of their own",
+            arguments: AMQPTopology.QueueType.allCases)
+        func lifetimes(_ type: AMQPTopology.QueueType) async throws {
+            let server = try await RabbitServer.disturbed
+            let transport = try await connect(server) { $0.topology.queueType = type }
+            let subscription = try await transport.subscribe(to: topic, SubscriptionOptions(group: group))
+            try await transport.publish(Message(text: "1"), to: topic)
+            var batch = DeliveryBatch()
+            _ = try await subscription.pull(into: &batch, upTo: 1)
+            subscription.settle(batch.records[0].token, .retry(after: .seconds(5)))
+            try await subscription.flush()
+            let queues = try await server.control("list_queues", "name", "type", "arguments", "--silent")
+            let waiting = queues.split(separator: "\n").filter { $0.hasPrefix("\(topic)_\(group).") }
+            #expect(waiting.count == 1 && waiting[0].contains("\t\(type)\t"), "\(queues)")
+            #expect(waiting.allSatisfy { $0.contains("x-message-ttl") && !$0.contains("x-expires") }, "\(waiting)")
+            await subscription.close()
+            try await transport.remove(topic: topic)
+            let left = try await server.control("list_queues", "name", "--silent")
+            #expect(!left.contains("\(topic)_\(group)"))
+            await transport.close()
+        }
+
         @Test("that is killed loses nothing that it has confirmed") func killed() async throws {
             let server = try await RabbitServer.disturbed
             let transport = try await connect(server)

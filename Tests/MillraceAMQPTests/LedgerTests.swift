@@ -8,7 +8,9 @@ extension AMQPTests {
     @Suite("The ledger") struct LedgerTests {
         private let ledger = AMQPLedger(prefetch: 400)
 
-        private func key(_ number: UInt64) -> AMQPLedger.Key { .init(id: MessageID(high: 1, low: number), attempt: 1) }
+        private func key(_ number: UInt64, content: Int = 0, isUnique: Bool = true) -> AMQPDeliveryKey {
+            AMQPDeliveryKey(id: MessageID(high: 1, low: number), attempt: 1, content: content, isUnique: isUnique)
+        }
 
         /// So many messages come on the first channel.
         private func arrive(_ numbers: ClosedRange<UInt64>) -> [Position] {
@@ -76,6 +78,33 @@ extension AMQPTests {
             #expect(ledger.arrive(4, key(1), isRedelivered: true) == .new(Position(high: 2, low: 4)))
         }
 
+        @Test("takes no message for one that was done because it has its id", arguments: [false, true])
+        func sharedIDs(isUnique: Bool) {
+            // Three messages with one id: one is done, one is in somebody's hands, one was not handed out.
+            let messages = (0..<3).map { Message(id: MessageID(high: 1, low: 7), text: "\($0)") }
+            let positions = (1...3).map { Position(high: 1, low: $0) }
+            let keys = (0..<3).map { key(7, content: isUnique ? 0 : $0, isUnique: isUnique) }
+            for (index, key) in keys.enumerated() { _ = ledger.arrive(UInt64(index + 1), key, isRedelivered: false) }
+            _ = ledger.finish([positions[0]])
+            #expect(ledger.takeAcknowledgements(all: true).upTo == 1)
+            ledger.lose(withdrawn: [.init(message: messages[2], attempt: 1, position: positions[2])])
+            // The broker has heard of the first.
+            #expect(ledger.arrive(1, keys[1], isRedelivered: true) == .known)
+            #expect(ledger.arrive(2, keys[2], isRedelivered: true) == .new(Position(high: 2, low: 2)))
+            _ = ledger.finish([positions[1], Position(high: 2, low: 2)])
+            #expect(ledger.takeAcknowledgements(all: true).upTo == 2)
+        }
+
+        @Test("trusts no id of others to be unique, whoever else has had the other message") func foreignID() {
+            let positions = arrive(1...1)
+            let foreign = key(9, isUnique: false)
+            _ = ledger.arrive(2, foreign, isRedelivered: false)
+            _ = ledger.finish(positions + [Position(high: 1, low: 2)])
+            ledger.lose(withdrawn: [])
+            #expect(ledger.arrive(1, key(1), isRedelivered: true) == .done)
+            #expect(ledger.arrive(2, foreign, isRedelivered: true) == .new(Position(high: 2, low: 2)))
+        }
+
         @Test("hands out again what was withdrawn, with the attempt that was counted here") func withdrawn() {
             let positions = arrive(1...2)
             let message = Message(id: MessageID(high: 1, low: 1), text: "x")
@@ -113,6 +142,15 @@ extension AMQPTests {
             #expect(AMQPRetryDelays.milliseconds(for: .seconds(Int64.max)) <= 4_294_967_295)
         }
 
+        @Test("have a queue each, of a name that tells") func queues() {
+            let names = AMQPRetryDelays.queues(of: "orders_audit")
+            #expect(names.count < 150 && Set(names).count == names.count)
+            for wanted in [1, 10, 11, 250, 5_001, 3_600_000, 86_400_000, Int64.max / 2] {
+                let milliseconds = AMQPRetryDelays.milliseconds(for: .milliseconds(wanted))
+                #expect(names.contains("orders_audit.delay.\(milliseconds)"))
+            }
+        }
+
         @Test("grow when none was asked for") func growing() {
             #expect(AMQPRetryDelays.delay(.zero, attempt: 1) == .zero)
             #expect(AMQPRetryDelays.delay(.zero, attempt: 2) == .milliseconds(10))
@@ -125,7 +163,9 @@ extension AMQPTests {
     @Suite("Names") struct NameTests {
         @Test("of a topic and a group stand for these alone") func unique() {
             let topology = AMQPTopology.publishSubscribe
-            func name(_ topic: String, _ group: String) -> String { topology.queue(for: topic, group: group, id: "1").name }
+            func name(_ topic: String, _ group: String) -> String {
+                topology.queue(for: topic, group: group, id: "1", letters: nil).name
+            }
             #expect(name("orders", "audit") == "orders_audit")
             #expect(name("a_b", "c") != name("a", "b_c"))
             #expect(name("a%5Fb", "c") != name("a_b", "c"))
@@ -138,7 +178,7 @@ extension AMQPTests {
             var topology = AMQPTopology.topic(exchange: "events")
             topology.queueName = "{group}.{topic}.{other}"
             topology.bindingKey = "eu.{topic}"
-            let queue = topology.queue(for: "orders.*", group: "g", id: "1")
+            let queue = topology.queue(for: "orders.*", group: "g", id: "1", letters: nil)
             #expect(queue.name == "g.orders.*.{other}")
             #expect(
                 queue.declarations.contains(

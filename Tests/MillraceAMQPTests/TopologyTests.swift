@@ -182,18 +182,22 @@ extension AMQPTests {
         @Test("of quorum queues tell how often a message came back, if that is asked for") func returns() async throws {
             var topology = AMQPTopology.publishSubscribe
             topology.queueType = .quorum
-            let first = try await connect(topology)
-            let reader = try await first.subscribe(to: topic, SubscriptionOptions(group: "g"))
-            try await first.publish(Message(text: "x"), to: topic)
-            #expect(try await take(1, of: reader)[0].attempt == 1)
-            await first.close()
-            let plain = try await connect(topology)
-            let again = try await plain.subscribe(to: topic, SubscriptionOptions(group: "g"))
-            #expect(try await take(1, of: again)[0].attempt == 1)
-            await plain.close()
+            let maker = try await connect(topology)
+            try await maker.prepare(topic: topic, group: "g")
+            try await maker.publish(Message(text: "x"), to: topic)
+            await maker.close()
+            let proxy = try TCPProxy(to: try #require(AMQPOptions(url: try await Conformance.url).servers.first?.port))
+            for _ in 0..<2 {
+                let plain = try await connect(topology) { $0.servers = [AMQPEndpoint(host: "127.0.0.1", port: proxy.port)] }
+                let reader = try await plain.subscribe(to: topic, SubscriptionOptions(group: "g"))
+                #expect(try await take(1, of: reader)[0].attempt == 1)
+                proxy.cutAll()
+                await plain.close()
+            }
+            // Most versions count a close as well.
             let counting = try await connect(topology) { $0.countsReturns = true }
-            let third = try await counting.subscribe(to: topic, SubscriptionOptions(group: "g"))
-            #expect(try await take(1, of: third)[0].attempt == 3)
+            let reader = try await counting.subscribe(to: topic, SubscriptionOptions(group: "g"))
+            #expect(try await take(1, of: reader)[0].attempt >= 3)
             await counting.close()
         }
 

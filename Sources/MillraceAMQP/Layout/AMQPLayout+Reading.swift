@@ -2,17 +2,20 @@ import CRabbitMQ
 import Millrace
 
 extension AMQPLayout {
-    /// The message of what has come, whoever sent it, and its attempt. Nothing that it may hold makes it fail:
+    /// The message of what has come, whoever sent it, its attempt, and whether its id is one of this layout, or only a text that
+    /// somebody has put there. Nothing that it may hold makes it fail:
     ///
     /// - Without the header of the id, the id is the property `message-id`, or else a new one.
     /// - Headers that are no text become text or JSON: see ``AMQPFieldText``. Of a header that occurs more than once the last one
     ///   counts; one without a name becomes `MetadataKey.unnamed`. What goes beyond ``maximumMetadata`` is left out, and counted
     ///   under `MetadataKey.omittedFields`.
     /// - Properties become metadata under the keys of ``AMQPMetadata``.
-    static func decode(_ content: borrowing AMQPContent, routingKey: String?) -> (message: Message, attempt: Int) {
+    static func decode(
+        _ content: borrowing AMQPContent, routingKey: String?
+    ) -> (message: Message, attempt: Int, hasOwnID: Bool) {
         var reader = HeaderReader()
         guard let properties = content.properties else {
-            return (content.message(id: .next(), key: nil, metadata: reader.metadata), 1)
+            return (content.message(id: .next(), key: nil, metadata: reader.metadata), 1, false)
         }
         let flags = properties.pointee._flags
         if flags & AMQPFlag.headers != 0 { reader.read(properties.pointee.headers) }
@@ -24,12 +27,13 @@ extension AMQPLayout {
         }
         if reader.omitted > 0 { reader.metadata[MetadataKey.omittedFields] = "\(reader.omitted)" }
         let message = content.message(id: reader.id ?? .next(), key: reader.key, metadata: reader.metadata)
-        return (message, reader.attempt)
+        return (message, reader.attempt, reader.hasOwnID)
     }
 
     /// What headers and properties say, bit by bit.
     private struct HeaderReader {
         var id: MessageID?
+        var hasOwnID = false
         var key: String?
         var attempt = 1
         var metadata = Metadata()
@@ -48,6 +52,7 @@ extension AMQPLayout {
                 let bytes = value.value.bytes.raw
                 if let bits = UUIDBytes.parse(bytes) {
                     id = MessageID(high: bits.high, low: bits.low)
+                    hasOwnID = true
                 } else if !bytes.isEmpty {
                     id = MessageID(String(decoding: bytes, as: UTF8.self))
                 }

@@ -32,10 +32,10 @@ final class AMQPPublisher: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     private var closing: Signal?
     private var error = MillraceError(.connectionFailed, "there is no connection to the broker", isRetriable: true)
 
-    init(_ options: AMQPOptions, connection: AMQPConnection) {
+    init(_ options: AMQPOptions, connection: AMQPConnection, observers: AttachableObservers) {
         self.options = options
         self.connection = connection
-        declarer = AMQPDeclarer(connection, options)
+        declarer = AMQPDeclarer(connection, options, observers)
         gate = PublishGate(capacity: options.maximumPending)
         signal = LoopSignal(connection.loop)
         signal.action = { [weak self] in self?.takeIncoming() }
@@ -65,7 +65,7 @@ final class AMQPPublisher: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     private func route(to topic: String) async throws -> AMQPRoute {
         if let route = known.withLock({ $0[topic] }) { return route }
         let route = options.topology.route(to: topic)
-        try await declarer.declare(options.topology.declarations(for: topic))
+        try await declarer.declare(options.declarations(for: topic))
         known.withLock { known in
             // Who has very many topics pays for declaring them, not with memory.
             if known.count >= 4_096 { known = [:] }
@@ -93,11 +93,11 @@ final class AMQPPublisher: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
         let letter = AMQPLayout.fitting(letter, headers: headerLimit)
         var route = options.topology.route(to: topic)
         route.isMandatory = true
-        declarer.declare(options.topology.declarations(for: topic)) { [self, route] result in
+        declarer.declare(options.declarations(for: topic)) { [self, route] result in
             if case .failure(let error) = result { return whenDone(.failure(error)) }
             send(letter, to: topic, route) { [self] result in
                 guard case .failure(let error) = result, Self.isUnroutable(error) else { return whenDone(result) }
-                let queue = options.topology.queue(for: topic, group: AMQPTopology.deadLetterGroup, id: letter.id)
+                let queue = options.queue(for: topic, group: AMQPTopology.deadLetterGroup)
                 declarer.declare(queue.declarations) { [self] result in
                     if case .failure(let error) = result { return whenDone(.failure(error)) }
                     send(letter, to: topic, route, whenDone)
@@ -165,7 +165,7 @@ final class AMQPPublisher: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     private func declareAgain() {
         let topics = known.withLock { Array($0.keys) }
         guard !topics.isEmpty else { return becomeReady() }
-        declarer.declare(topics.flatMap { options.topology.declarations(for: $0) }) { [weak self] result in
+        declarer.declare(topics.flatMap { options.declarations(for: $0) }) { [weak self] result in
             guard let self, phase == .opening else { return }
             // Whoever publishes next is told what is wrong.
             if case .failure = result { known.withLock { $0 = [:] } }
@@ -209,7 +209,7 @@ final class AMQPPublisher: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
 
     func received(_ content: borrowing AMQPContent) {
         guard case .returned(let why) = content.kind else { return }
-        let (message, _) = AMQPLayout.decode(content, routingKey: nil)
+        let message = AMQPLayout.decode(content, routingKey: nil).message
         let error = MillraceError(
             .publishFailed,
             "no queue takes messages of exchange '\(why.exchange.text)' with routing key '\(why.routing_key.text)': "

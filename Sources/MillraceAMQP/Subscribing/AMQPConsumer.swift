@@ -211,6 +211,7 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     /// The queue was deleted, or its node is gone.
     func cancelled() {
         guard let channel, phase == .consuming else { return }
+        giveBack(on: channel)
         channel.close {}
         closed(MillraceError(.connectionFailed, "the broker has cancelled the consumer of '\(queue.name)'", isRetriable: true))
     }
@@ -228,9 +229,9 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
         // The default exchange's routing key is the queue's name.
         let routingKey = delivery.routing_key.raw
         let isOwn = delivery.exchange.len == 0 || routingKey.isEmpty || routingKey.elementsEqual(topic.utf8)
-        var (message, sent) = AMQPLayout.decode(content, routingKey: isOwn ? nil : delivery.routing_key.text)
+        var (message, sent, hasOwnID) = AMQPLayout.decode(content, routingKey: isOwn ? nil : delivery.routing_key.text)
+        let key = AMQPDeliveryKey(message, attempt: sent, hasOwnID: hasOwnID, delivery)
         if isPattern { message.metadata[MetadataKey.topic] = message.metadata[AMQPMetadata.receivedRoutingKey] ?? topic }
-        let key = AMQPLedger.Key(id: message.id, attempt: sent)
         switch ledger.arrive(delivery.delivery_tag, key, isRedelivered: delivery.redelivered != 0) {
         case .known: break
         case .done: mustAcknowledge = true
@@ -307,18 +308,23 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     // MARK: The end
 
     /// Lets the broker send nothing more: others of the group get it.
-    func stop() {
-        connection.loop.execute { [self] in
-            guard phase != .closed, phase != .stopping else { return }
-            let wasConsuming = phase == .consuming
-            phase = .stopping
-            guard wasConsuming, let channel else { return }
-            let arena = AMQPArena()
-            channel.call(
-                AMQP_BASIC_CANCEL_METHOD, amqp_basic_cancel_t(consumer_tag: arena.bytes(tag), nowait: 0)
-            ) { _ in }
-            withExtendedLifetime(arena) {}
-        }
+    func stop() { connection.loop.execute { [self] in cancel() } }
+
+    private func cancel() {
+        guard phase != .closed, phase != .stopping else { return }
+        let wasConsuming = phase == .consuming
+        phase = .stopping
+        guard wasConsuming, let channel else { return }
+        let arena = AMQPArena()
+        channel.call(AMQP_BASIC_CANCEL_METHOD, amqp_basic_cancel_t(consumer_tag: arena.bytes(tag), nowait: 0)) { _ in }
+        withExtendedLifetime(arena) {}
+    }
+
+    /// Gives back what is unsettled where that counts for less than what the close of its channel gives back.
+    private func giveBack(on channel: AMQPChannel) {
+        guard connection.broker.forgivesReturns else { return }
+        // 0 stands for all that there are.
+        channel.send(AMQP_BASIC_NACK_METHOD, amqp_basic_nack_t(delivery_tag: 0, multiple: true.amqp, requeue: true.amqp))
     }
 
     /// Gives back what is unsettled, and returns when the broker has it.
@@ -342,8 +348,11 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
             return completion()
         }
         acknowledge(all: true)
+        // What is given back is not to be sent to this member again.
+        cancel()
         phase = .closed
         self.channel = nil
+        giveBack(on: channel)
         if queue.isTemporary {
             AMQPDeclaration.removedQueue(name: queue.name).send(on: channel) { _ in }
         }

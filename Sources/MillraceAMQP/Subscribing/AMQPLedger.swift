@@ -8,11 +8,6 @@ import Millrace
 /// unsettled on it: what is still being worked on here is then taken over, not handed out twice, and what was done here is
 /// acknowledged again.
 final class AMQPLedger: Sendable {
-    /// A message as it was sent: by that it is recognised when it comes again.
-    struct Key: Hashable {
-        let id: MessageID
-        let attempt: Int
-    }
 
     /// What to do with a message that has come.
     enum Arrival: Equatable {
@@ -29,7 +24,7 @@ final class AMQPLedger: Sendable {
         var state = State.open
         /// By what the buffer knows it: of an earlier channel, if it was taken over.
         var position: Position
-        let key: Key
+        let key: AMQPDeliveryKey
     }
 
     fileprivate struct State {
@@ -46,13 +41,13 @@ final class AMQPLedger: Sendable {
         /// Deliveries of earlier channels that have come again, with their numbers.
         var adopted: [Position: UInt64] = [:]
         /// Deliveries of earlier channels that are in somebody's hands and have not come again.
-        var orphans: [Key: [Position]] = [:]
+        var orphans: [AMQPDeliveryKey: [Position]] = [:]
         /// What was settled and may come again, and in which order, so that the oldest are forgotten first.
-        var finished: [Key: Int] = [:]
-        var finishedOrder: [Key] = []
-        var keyOfOrphan: [Position: Key] = [:]
+        var finished: [AMQPDeliveryKey: Int] = [:]
+        var finishedOrder: [AMQPDeliveryKey] = []
+        var keyOfOrphan: [Position: AMQPDeliveryKey] = [:]
         /// Attempts that this process has counted by itself.
-        var attempts: [Key: Int] = [:]
+        var attempts: [AMQPDeliveryKey: Int] = [:]
         var isTimerSet = false
     }
 
@@ -70,7 +65,7 @@ final class AMQPLedger: Sendable {
     // MARK: In
 
     /// A message has come on the channel. Numbers rise by one.
-    func arrive(_ tag: UInt64, _ key: Key, isRedelivered: Bool) -> Arrival {
+    func arrive(_ tag: UInt64, _ key: AMQPDeliveryKey, isRedelivered: Bool) -> Arrival {
         state.withLock { state in
             let position = Position(high: state.generation, low: tag)
             var slot = Slot(position: position, key: key)
@@ -92,7 +87,9 @@ final class AMQPLedger: Sendable {
     }
 
     /// How often a message was handed out, by this process's own count, if it has one.
-    func attempt(of key: Key) -> Int? { state.withLock { $0.attempts.isEmpty ? nil : $0.attempts.removeValue(forKey: key) } }
+    func attempt(of key: AMQPDeliveryKey) -> Int? {
+        state.withLock { $0.attempts.isEmpty ? nil : $0.attempts.removeValue(forKey: key) }
+    }
 
     /// Deliveries are settled. Returns whether acknowledgements have to be sent now, or soon.
     func finish(_ positions: [Position]) -> (now: Bool, soon: Bool) {
@@ -170,13 +167,17 @@ final class AMQPLedger: Sendable {
         state.withLock { state in
             let returned = Dictionary(withdrawn.map { ($0.position, $0.attempt) }, uniquingKeysWith: { first, _ in first })
             // Those that had not come again by now may have gone elsewhere; but they may come yet.
-            var orphans: [(Position, Key)] = state.keyOfOrphan.map { ($0.key, $0.value) }
+            var orphans: [(Position, AMQPDeliveryKey)] = state.keyOfOrphan.map { ($0.key, $0.value) }
             orphans.removeAll { returned[$0.0] != nil }
-            var finished = state.finishedOrder.filter { state.finished[$0] != nil }
+            var copies: [AMQPDeliveryKey: Int] = [:]
+            for slot in state.slots { copies[slot.key, default: 0] += 1 }
+            for (_, key) in orphans { copies[key, default: 0] += 1 }
+            var finished = state.finishedOrder.filter { state.finished[$0] != nil && copies[$0] == nil }
             for slot in state.slots {
                 if slot.state != .open {
-                    // It was acknowledged; whether the broker has heard of it nobody knows.
-                    finished.append(slot.key)
+                    // It was acknowledged; whether the broker has heard of it nobody knows. If it has, another message of that key
+                    // must not be taken for it.
+                    if slot.key.isUnique, copies[slot.key] == 1 { finished.append(slot.key) }
                 } else if let attempt = returned[slot.position] {
                     if attempt > slot.key.attempt { state.attempts[slot.key] = attempt }
                 } else {
@@ -197,7 +198,7 @@ final class AMQPLedger: Sendable {
 
 extension AMQPLedger.State {
     /// The earliest delivery in somebody's hands of a message that has come again.
-    fileprivate mutating func takeOrphan(_ key: AMQPLedger.Key) -> Position? {
+    fileprivate mutating func takeOrphan(_ key: AMQPDeliveryKey) -> Position? {
         guard !orphans.isEmpty, var positions = orphans[key], !positions.isEmpty else { return nil }
         let position = positions.removeFirst()
         orphans[key] = positions.isEmpty ? nil : positions
@@ -205,13 +206,13 @@ extension AMQPLedger.State {
         return position
     }
 
-    fileprivate mutating func takeFinished(_ key: AMQPLedger.Key) -> Bool {
+    fileprivate mutating func takeFinished(_ key: AMQPDeliveryKey) -> Bool {
         guard !finished.isEmpty, let count = finished[key] else { return false }
         finished[key] = count > 1 ? count - 1 : nil
         return true
     }
 
-    fileprivate mutating func remember(_ key: AMQPLedger.Key, memory: Int) {
+    fileprivate mutating func remember(_ key: AMQPDeliveryKey, memory: Int) {
         finished[key, default: 0] += 1
         finishedOrder.append(key)
         guard finishedOrder.count > 2 * memory else { return }
@@ -229,7 +230,7 @@ extension AMQPLedger.State {
     }
 
     @discardableResult
-    fileprivate mutating func removeOrphan(_ position: Position) -> AMQPLedger.Key? {
+    fileprivate mutating func removeOrphan(_ position: Position) -> AMQPDeliveryKey? {
         guard let key = keyOfOrphan.removeValue(forKey: position) else { return nil }
         orphans[key]?.removeAll { $0 == position }
         if orphans[key]?.isEmpty == true { orphans[key] = nil }

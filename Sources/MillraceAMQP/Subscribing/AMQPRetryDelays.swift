@@ -8,6 +8,22 @@ enum AMQPRetryDelays {
     /// What the broker takes as the time to live of a queue's messages.
     private static let maximum: Int64 = 4_000_000_000
 
+    /// The name of the queue in which messages of another one wait for so many milliseconds.
+    static func queue(of queue: String, _ milliseconds: Int64) -> String {
+        AMQPTopology.shortened("\(queue).delay.\(milliseconds)")
+    }
+
+    /// The names of all queues in which messages of another one may wait.
+    static func queues(of queue: String) -> [String] {
+        var delays: [Int64] = []
+        var delay = milliseconds(for: .zero)
+        while delays.last != delay {
+            delays.append(delay)
+            delay = milliseconds(for: .milliseconds(delay + 1))
+        }
+        return delays.map { Self.queue(of: queue, $0) }
+    }
+
     /// The delay, in milliseconds, that takes the place of another one, which is above zero.
     static func milliseconds(for delay: Duration) -> Int64 {
         let nanoseconds = delay.nanosecondsClamped

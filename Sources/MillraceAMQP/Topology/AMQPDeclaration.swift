@@ -4,7 +4,8 @@ import Millrace
 /// Something on the broker, as it is declared, looked for, or taken away.
 enum AMQPDeclaration: Sendable, Hashable {
     case exchange(name: String, type: String, isDurable: Bool, isPassive: Bool, arguments: [String: AMQPValue])
-    case queue(name: String, isDurable: Bool, isPassive: Bool, arguments: [String: AMQPValue])
+    case queue(
+        name: String, isDurable: Bool, isPassive: Bool, arguments: [String: AMQPValue], returns: AMQPReturns = .asDeclared)
     case binding(queue: String, exchange: String, key: String, arguments: [String: AMQPValue])
     case removedExchange(name: String)
     case removedQueue(name: String)
@@ -18,7 +19,7 @@ enum AMQPDeclaration: Sendable, Hashable {
                 ticket: 0, exchange: arena.bytes(name), type: arena.bytes(type), passive: isPassive.amqp,
                 durable: isDurable.amqp, auto_delete: 0, internal: 0, nowait: 0, arguments: arena.table(arguments))
             channel.call(AMQP_EXCHANGE_DECLARE_METHOD, method, completion)
-        case .queue(let name, let isDurable, let isPassive, let arguments):
+        case .queue(let name, let isDurable, let isPassive, let arguments, _):
             let method = amqp_queue_declare_t(
                 ticket: 0, queue: arena.bytes(name), passive: isPassive.amqp, durable: isDurable.amqp, exclusive: 0,
                 auto_delete: 0, nowait: 0, arguments: arena.table(arguments))

@@ -31,9 +31,9 @@ extension AMQPTopology {
     }
 
     /// What has to be there before messages are published to a topic.
-    func declarations(for topic: String) -> [AMQPDeclaration] {
+    func declarations(for topic: String, letters: String?) -> [AMQPDeclaration] {
         guard exchangeName.isEmpty else { return [exchange(of: topic)] }
-        return [.queue(name: queueName(topic, ""), isDurable: isDurable, isPassive: !declares, arguments: arguments)]
+        return queue(for: topic, group: "", id: .next(), letters: letters).declarations
     }
 
     private func exchange(of topic: String) -> AMQPDeclaration {
@@ -42,8 +42,9 @@ extension AMQPTopology {
             arguments: exchangeArguments)
     }
 
-    /// The queue of a group, or of the subscription with such an id.
-    func queue(for topic: String, group: String?, id: MessageID) -> AMQPQueue {
+    /// The queue of a group, or of the subscription with such an id. `letters` is what stands behind the names of topics for dead
+    /// letters, if there are such.
+    func queue(for topic: String, group: String?, id: MessageID, letters: String?) -> AMQPQueue {
         let isTemporary = group == nil && hasGroups
         let name = queueName(topic, group ?? "millrace-\(id)")
         var declared = arguments
@@ -52,27 +53,18 @@ extension AMQPTopology {
             declared = queueArguments
             declared["x-expires"] = .number(Self.temporaryExpiry)
         }
+        let (returns, needed) = isTemporary ? (.asDeclared, []) : returns(to: topic, &declared, letters)
         var declarations: [AMQPDeclaration] = exchangeName.isEmpty ? [] : [exchange(of: topic)]
+        declarations += needed
         declarations.append(
-            .queue(name: name, isDurable: isDurable, isPassive: !declares && !isTemporary, arguments: declared))
+            .queue(
+                name: name, isDurable: isDurable, isPassive: !declares && !isTemporary, arguments: declared, returns: returns))
         if !exchangeName.isEmpty, declares || isTemporary {
             declarations.append(
                 .binding(
                     queue: name, exchange: fill(exchangeName, topic), key: fill(bindingKey, topic), arguments: bindingArguments))
         }
         return AMQPQueue(name: name, isTemporary: isTemporary, declarations: declarations)
-    }
-
-    private var arguments: [String: AMQPValue] {
-        var arguments: [String: AMQPValue] = [:]
-        // Left out for classic ones, so that queues which others have declared are the same.
-        if queueType == .quorum { arguments["x-queue-type"] = .text("quorum") }
-        if hasSingleActiveConsumer { arguments["x-single-active-consumer"] = .flag(true) }
-        if let priorities { arguments["x-max-priority"] = .number(Int64(priorities)) }
-        if let deliveryLimit { arguments["x-delivery-limit"] = .number(Int64(deliveryLimit)) }
-        if let deadLetterExchange { arguments["x-dead-letter-exchange"] = .text(deadLetterExchange) }
-        if let deadLetterRoutingKey { arguments["x-dead-letter-routing-key"] = .text(deadLetterRoutingKey) }
-        return arguments.merging(queueArguments) { $1 }
     }
 
     private func queueName(_ topic: String, _ group: String) -> String {

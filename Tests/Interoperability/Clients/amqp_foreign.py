@@ -3,6 +3,7 @@
     typed URL EXCHANGE    one with a header of every type, and every property
     bare URL EXCHANGE     four that have little but a body
     large URL EXCHANGE    one with headers that take more than a frame when they are texts
+    same URL EXCHANGE     twenty that share one message-id
     show URL QUEUE        prints the next message of a queue, with its properties, as JSON
 """
 
@@ -44,6 +45,11 @@ def large(channel, exchange):
     channel.basic_publish(exchange, "", b"x", pika.BasicProperties(headers=headers))
 
 
+def same(channel, exchange):
+    for number in range(20):
+        channel.basic_publish(exchange, "", b"%d" % number, pika.BasicProperties(message_id="the one"))
+
+
 def show(channel, queue):
     _, properties, body = channel.basic_get(queue, auto_ack=True)
     values = [
@@ -55,5 +61,5 @@ def show(channel, queue):
 
 verb, url, place = sys.argv[1:]
 connection = pika.BlockingConnection(pika.URLParameters(url))
-{"typed": typed, "bare": bare, "large": large, "show": show}[verb](connection.channel(), place)
+{"typed": typed, "bare": bare, "large": large, "same": same, "show": show}[verb](connection.channel(), place)
 connection.close()
