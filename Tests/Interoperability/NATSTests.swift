@@ -43,8 +43,19 @@ extension InteroperabilityTests {
             let transport = try await connect(server)
             try await transport.publish(samples.map(\.message), to: topic)
             let records = try await self.client(client, server).read(samples.count, of: topic, at: server.url)
-            expect(records, are: samples(as: client).map { ($0.name, $0.nats) }, fieldsHaveOrder: false)
+            expect(records.map(withoutHash), are: samples(as: client).map { ($0.name, $0.nats) }, fieldsHaveOrder: false)
             await transport.close()
+        }
+
+        /// `Nats-Msg-Id` has a hash of topic and content behind the id.
+        private func withoutHash(_ record: WireRecord) -> WireRecord {
+            var record = record
+            record.fields = record.fields.map { field in
+                guard field.name == Array("Nats-Msg-Id".utf8), let value = field.value else { return field }
+                guard let end = value.lastIndex(of: 0x2D), 1...17 ~= value.count - end else { return field }
+                return WireRecord.Field(field.name, Array(value[..<end]))
+            }
+            return record
         }
 
         @Test("What they write as Watermill does, Millrace reads", arguments: clients)

@@ -15,6 +15,19 @@ extension NATSTests {
             try await Self.turnstile.pass { _ = try await test.run(on: .coreNATS(try await NATSServer.shared)) }
         }
 
+        /// All topics are subjects of one stream, as where a stream stands for a part of a company.
+        @Test(arguments: ConformanceTest.all) func conformsWithinOneStream(_ test: ConformanceTest) async throws {
+            try await Self.turnstile.pass { _ = try await test.run(on: try await .oneStream(.limits)) }
+        }
+
+        /// Each message is read by one group there, and is gone when that has acknowledged it.
+        @Test(arguments: ConformanceTest.all.filter { ["passedOn", "sharedIDs"].contains($0.name) })
+        func conformsWithinOneWorkQueue(_ test: ConformanceTest) async throws {
+            for retention in [NATSNewStreams.Retention.workQueue, .interest] {
+                #expect(try await test.run(on: try await .oneStream(retention)) == .passed)
+            }
+        }
+
         // Few at a time: where a round trip takes longer than leases last, nothing gets anywhere.
         private static let turnstile = Turnstile(16)
 
@@ -43,6 +56,21 @@ extension ConformanceSubject {
         subject.lease = .seconds(3)
         subject.idleTimeout = NATSTests.patience
         subject.maximumPayload = (1 << 20) - 4_096
+        return subject
+    }
+
+    /// Topics within one stream.
+    static func oneStream(_ retention: NATSNewStreams.Retention) async throws -> ConformanceSubject {
+        let server = try await NATSServer.shared
+        let maker = try await server.connect {
+            $0.newStreams?.retention = retention
+            $0.newStreams?.subjects = ["\(retention).>"]
+        }
+        try await maker.prepare(topic: "first-\(retention)", group: nil)
+        await maker.close()
+        var subject = nats(server)
+        subject.name = "nats, one stream, \(retention)"
+        subject.uniqueName = { "\(retention).\($0)-\(MessageID.next())" }
         return subject
     }
 

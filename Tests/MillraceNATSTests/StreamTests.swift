@@ -229,7 +229,8 @@ extension NATSTests {
         @Test("Published again, a message counts once; a letter about it and one that is brought back are others")
         func deduplication() async throws {
             let server = try await NATSServer.shared
-            let transport = try await server.connect()
+            let events = RecordingObserver()
+            let transport = try await server.connect(Observers([events]))
             let topic = name("once")
             let probe = try await TopicProbe(of: topic, on: transport)
             let message = Message(text: "x")
@@ -245,6 +246,8 @@ extension NATSTests {
             try await transport.publish(Message(text: "end"), to: topic)
             let received = try await probe.collect(5)
             #expect(received.map(\.metadata) == [[:], letter.metadata, replayed.metadata, again.metadata, [:]])
+            let dropped = events.events.filter { if case .messagesDropped(topic, _, _) = $0.kind { true } else { false } }
+            #expect(dropped.count == 3 && dropped.allSatisfy { $0.level == .warning })
             let plain = try await server.connect { $0.deduplicates = false }
             try await plain.publish([message, message], to: topic)
             #expect(try await probe.collect(2) == [message, message])

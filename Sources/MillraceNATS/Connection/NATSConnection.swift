@@ -198,7 +198,7 @@ final class NATSConnection: @unchecked Sendable {
                 }
                 if cell.set(number) { return requests.end(number, .failure(NATSError.notConnected(subject))) }
                 let raw = NATSLayout.encode(
-                    message, subject: subject, reply: "\(link.inbox).r\(number)", deduplicates: false)
+                    message, subject: subject, reply: "\(link.inbox).r\(number)")
                 let status = raw == nil ? NATS_MAX_PAYLOAD : natsConnection_PublishMsg(link.handle, raw)
                 natsMsg_Destroy(raw)
                 if status != NATS_OK { requests.end(number, .failure(NATSError.make(status, subject))) }

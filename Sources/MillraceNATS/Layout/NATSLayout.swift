@@ -18,7 +18,7 @@ import Darwin
 /// | header `millrace-key`             | the key; none without one                                       |
 /// | other headers                     | the metadata, one header for each key, in UTF-8                 |
 /// | header `millrace-encoded`         | what no header can hold as it is: see ``EncodedFields``         |
-/// | header `Nats-Msg-Id`              | by what JetStream recognises what it has already                |
+/// | header `Nats-Msg-Id`              | by what JetStream recognises what it has already: ``MessageIdentity`` |
 enum NATSLayout {
     static let idHeader = "_watermill_message_uuid"
     static let deduplicationHeader = "Nats-Msg-Id"
@@ -29,9 +29,11 @@ enum NATSLayout {
 
     // MARK: Writing
 
-    /// Libnats' message for a message; nil for one that is too large for it. Whoever gets it destroys it.
+    /// Libnats' message for a message; nil for one that is too large for it. Whoever gets it destroys it. With an identity, the server
+    /// stores it once.
     static func encode(
-        _ message: borrowing Message, subject: UnsafePointer<CChar>, reply: UnsafePointer<CChar>?, deduplicates: Bool
+        _ message: borrowing Message, subject: UnsafePointer<CChar>, reply: UnsafePointer<CChar>?,
+        identity: MessageIdentity? = nil
     ) -> OpaquePointer? {
         guard let count = Int32(exactly: message.payload.count) else { return nil }
         var raw: OpaquePointer?
@@ -49,15 +51,12 @@ enum NATSLayout {
                 guard let start = bytes.baseAddress else { return }
                 UUIDBytes.write(id.high, id.low, to: start)
                 start.storeBytes(of: 0, toByteOffset: UUIDBytes.count, as: UInt8.self)
-                let text = start.assumingMemoryBound(to: CChar.self)
-                natsMsgHeader_Set(raw, idHeader, text)
-                if deduplicates { setDeduplication(text, metadata, raw) }
+                natsMsgHeader_Set(raw, idHeader, start.assumingMemoryBound(to: CChar.self))
             }
         } else {
-            let text = id.description
-            set(idHeader, text, raw, &encoded)
-            if deduplicates, !text.isEmpty, EncodedFields.isPlain(value: text) { setDeduplication(text, metadata, raw) }
+            set(idHeader, id.description, raw, &encoded)
         }
+        identity?.write(of: message) { _ = natsMsgHeader_Set(raw, deduplicationHeader, $0) }
         if let key = message.key { set(MetadataKey.key, key, raw, &encoded) }
         for (name, value) in metadata where !isOwn(name) {
             if EncodedFields.isPlain(name, value) {
@@ -80,21 +79,6 @@ enum NATSLayout {
 
     private static func isOwn(_ name: String) -> Bool {
         name.utf8.first == 0x6D && (name == MetadataKey.topic || name == NATSMetadata.reply)
-    }
-
-    /// A letter about a message is another message than the one it is about, and so is one that was brought back: they have its id,
-    /// and must not be taken for it.
-    private static func setDeduplication(_ id: UnsafePointer<CChar>, _ metadata: Metadata, _ raw: OpaquePointer?) {
-        let isLetter =
-            !metadata.isEmpty
-            && metadata.contains { $0.key == MetadataKey.poisonTopic || $0.key == MetadataKey.replays }
-        guard isLetter else {
-            natsMsgHeader_Set(raw, deduplicationHeader, id)
-            return
-        }
-        var text = metadata.map { "\($0.key)=\($0.value)\n" }.sorted().joined()
-        let digest = text.withUTF8 { SHA256.hex(of: UnsafeRawBufferPointer($0)) }
-        natsMsgHeader_Set(raw, deduplicationHeader, "\(String(cString: id))-\(digest.prefix(16))")
     }
 
     // MARK: Reading

@@ -146,9 +146,10 @@ final class NATSPublisher: NATSMember, @unchecked Sendable {
         var reply = ReplySubject(replyPrefix)
         var spent = SpentMessages()
         for call in calls {
+            let identity = identity(for: call.topic)
             call.topic.withCString { subject in
                 for message in call.messages {
-                    send(message, subject, number, &reply, &spent, over: link)
+                    send(message, subject, identity, number, &reply, &spent, over: link)
                     number += 1
                 }
             }
@@ -157,22 +158,27 @@ final class NATSPublisher: NATSMember, @unchecked Sendable {
     }
 
     private func send(_ again: [(number: UInt64, entry: PublishWindow.Entry)], over link: NATSLink) {
+        state.withLock { state in for (number, _) in again { state.window.noteSentAgain(number) } }
         var reply = ReplySubject(replyPrefix)
         var spent = SpentMessages()
         for (number, entry) in again {
+            let identity = identity(for: entry.call.topic)
             entry.call.topic.withCString {
-                send(entry.call.messages[entry.index], $0, number, &reply, &spent, over: link)
+                send(entry.call.messages[entry.index], $0, identity, number, &reply, &spent, over: link)
             }
         }
     }
 
+    private func identity(for topic: String) -> MessageIdentity? {
+        options.deduplicates && !isCore ? MessageIdentity(topic: topic) : nil
+    }
+
     private func send(
-        _ message: borrowing Message, _ subject: UnsafePointer<CChar>, _ number: UInt64, _ reply: inout ReplySubject,
-        _ spent: inout SpentMessages, over link: NATSLink
+        _ message: borrowing Message, _ subject: UnsafePointer<CChar>, _ identity: MessageIdentity?, _ number: UInt64,
+        _ reply: inout ReplySubject, _ spent: inout SpentMessages, over link: NATSLink
     ) {
         let status = reply.with(number) { reply in
-            let raw = NATSLayout.encode(
-                message, subject: subject, reply: isCore ? nil : reply, deduplicates: options.deduplicates && !isCore)
+            let raw = NATSLayout.encode(message, subject: subject, reply: isCore ? nil : reply, identity: identity)
             guard let raw else { return NATS_MAX_PAYLOAD }
             defer { spent.add(NATSMessage(raw: raw)) }
             return natsConnection_PublishMsg(link.handle, raw)
@@ -202,6 +208,8 @@ final class NATSPublisher: NATSMember, @unchecked Sendable {
                 var error: MillraceError?
                 switch ack.outcome {
                 case .stored: break
+                // What was sent again has arrived before; what was not is a message that nobody will get.
+                case .duplicate where entry.isSentAgain: break
                 case .duplicate: duplicates[entry.call.topic, default: 0] += 1
                 case .refused(let refusal): error = refusal
                 }
@@ -214,7 +222,9 @@ final class NATSPublisher: NATSMember, @unchecked Sendable {
         for call in ended { call.end() }
         for (topic, count) in duplicates {
             observers.report(
-                .debug, .messagesDropped(topic: topic, count: count, reason: "the stream has had messages of these ids"))
+                .warning,
+                .messagesDropped(
+                    topic: topic, count: count, reason: "the stream has had messages of this topic with these ids and payloads"))
         }
     }
 

@@ -3,6 +3,8 @@ struct PublishWindow: Sendable {
     struct Entry: Sendable {
         let call: NATSPublishCall
         let index: Int
+        /// Whether it may have arrived before: it was sent over a link that was lost, or found no stream at first.
+        var isSentAgain = false
     }
 
     private var entries: [Entry?] = []
@@ -35,6 +37,12 @@ struct PublishWindow: Sendable {
             head = 0
         }
         return entry
+    }
+
+    /// A message is about to be sent once more.
+    mutating func noteSentAgain(_ number: UInt64) {
+        guard number >= first, number < next else { return }
+        entries[Int(number - base)]?.isSentAgain = true
     }
 
     /// Takes out all up to a number.

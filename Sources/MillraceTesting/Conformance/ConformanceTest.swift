@@ -78,7 +78,7 @@ extension ConformanceTest: CustomStringConvertible {
 extension ConformanceTest {
     /// The whole suite.
     public static let all: [ConformanceTest] = [
-        universal, concurrency, groups, settlement, transactions, leases, content, naming, order, flow, backPressure,
+        universal, identity, concurrency, groups, settlement, transactions, leases, content, naming, order, flow, backPressure,
         waitingPublishers, closing, restarts,
     ].flatMap { $0 }
 }
