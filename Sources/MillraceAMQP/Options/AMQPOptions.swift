@@ -47,7 +47,8 @@ public struct AMQPOptions: Sendable, Hashable {
     /// Defaults to the suffix `.dead-letter`.
     public var deadLetters: DeadLetters
     /// Whether attempts include how often a quorum queue says that it has handed out a message before, so that one on which
-    /// processes crash is recognised. It also counts what a member had fetched and gave back when it was closed. Defaults to false.
+    /// processes crash is recognised. Before RabbitMQ 4.3 it also counts what a member had fetched and gave back when it was closed.
+    /// Defaults to false.
     public var countsReturns: Bool
 
     /// Options with the given values. They are checked when a transport is made with them.

@@ -36,7 +36,7 @@ extension TransportFactory {
         Option("declare", "Whether to declare exchanges and queues; false uses what is there.", default: "true"),
         Option("single-active-consumer", "Whether one member of a group at a time gets all messages.", default: "false"),
         Option("priorities", "How many priorities classic queues keep apart; 1 to 255, none otherwise."),
-        Option("delivery-limit", "How often a quorum queue hands out a message that comes back; at least 1."),
+        Option("delivery-limit", "How often a quorum queue hands out a message that comes back; at least 1, or no limit."),
         Option("require-route", "Whether publishing fails where no queue takes the message.", default: "false"),
         Option("dead-letter-exchange", "The exchange to which queues give what the broker drops."),
         Option(

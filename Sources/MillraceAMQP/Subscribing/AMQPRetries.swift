@@ -30,7 +30,8 @@ final class AMQPRetries: Sendable {
         let name = AMQPRetryDelays.queue(of: queue, milliseconds)
         if declared.withLock({ $0.contains(milliseconds) }) { return publish(message, to: name, attempt, whenDone) }
         let declaration = AMQPDeclaration.queue(
-            name: name, isDurable: options.topology.isDurable, isPassive: false, arguments: arguments(milliseconds))
+            name: name, isDurable: options.topology.isDurable, isPassive: false, arguments: arguments(milliseconds),
+            returns: options.topology.queueType == .quorum ? .asDeclared : .uncounted)
         publisher.declarer.declare([declaration]) { [self] result in
             switch result {
             case .success:

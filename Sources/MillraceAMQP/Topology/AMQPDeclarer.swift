@@ -124,7 +124,7 @@ final class AMQPDeclarer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
         else { return declaration }
         let broker = connection.broker
         if isPassive {
-            if broker.limitsReturns { noteUnknown(name) }
+            if broker.limitsReturns, returns != .uncounted { noteUnknown(name) }
             return declaration
         }
         let wanted = older.contains(name) ? arguments : returns.arguments(arguments, on: broker)

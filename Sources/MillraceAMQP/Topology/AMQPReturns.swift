@@ -8,17 +8,24 @@ import Millrace
 enum AMQPReturns: Sendable, Hashable {
     /// As the arguments say, and no more.
     case asDeclared
+    /// The queue is a classic one, and counts nothing. Where a virtual host makes quorum queues of those that do not say what they
+    /// are, it has to say so.
+    case uncounted
     /// They come back without a limit.
     case unlimited
     /// The queue has a limit, and these arguments lead what it gives up to the topic's dead letters.
     case kept([String: AMQPValue])
 
     static let limit = "x-delivery-limit"
+    static let queueType = "x-queue-type"
 
     /// The arguments of a queue that is new.
     func arguments(_ arguments: [String: AMQPValue], on broker: BrokerInfo) -> [String: AMQPValue] {
         switch self {
         case .asDeclared: return arguments
+        case .uncounted:
+            // To earlier ones, a queue that says so is another one than the same queue without.
+            return broker.limitsReturns ? arguments.merging([Self.queueType: .text("classic")]) { own, _ in own } : arguments
         case .unlimited:
             var arguments = arguments
             // Older ones have no limit unless there is one, and drop at once what has one below zero.
@@ -34,6 +41,7 @@ enum AMQPReturns: Sendable, Hashable {
         let names =
             switch self {
             case .asDeclared: [String]()
+            case .uncounted: [Self.queueType]
             case .unlimited: [Self.limit]
             case .kept(let letters): Array(letters.keys)
             }

@@ -5,7 +5,7 @@ extension AMQPTopology {
     var arguments: [String: AMQPValue] {
         var arguments: [String: AMQPValue] = [:]
         // Left out for classic ones, so that queues which others have declared are the same.
-        if queueType == .quorum { arguments["x-queue-type"] = .text("quorum") }
+        if queueType == .quorum { arguments[AMQPReturns.queueType] = .text("quorum") }
         if hasSingleActiveConsumer { arguments["x-single-active-consumer"] = .flag(true) }
         if let priorities { arguments["x-max-priority"] = .number(Int64(priorities)) }
         if let deliveryLimit { arguments["x-delivery-limit"] = .number(Int64(deliveryLimit)) }
@@ -14,14 +14,13 @@ extension AMQPTopology {
         return arguments.merging(queueArguments) { $1 }
     }
 
-    private var isQuorum: Bool { queueType == .quorum || queueArguments["x-queue-type"] == .text("quorum") }
-
     /// What becomes of messages that come back to a queue of a topic again and again, and what has to be there for it. A topic of
     /// dead letters has no limit: what is there already has nowhere else to go.
     func returns(
         to topic: String, _ arguments: inout [String: AMQPValue], _ letters: String?
     ) -> (AMQPReturns, needed: [AMQPDeclaration]) {
-        guard isQuorum else { return (.asDeclared, []) }
+        guard let type = arguments[AMQPReturns.queueType] else { return (.uncounted, []) }
+        guard type == .text("quorum") else { return (.asDeclared, []) }
         guard case .number(let limit)? = arguments[AMQPReturns.limit] else { return (.unlimited, []) }
         guard limit >= 0, arguments["x-dead-letter-exchange"] == nil, let letters else { return (.asDeclared, []) }
         guard !topic.hasSuffix(letters) else { return (.unlimited, []) }

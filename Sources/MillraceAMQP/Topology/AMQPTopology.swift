@@ -54,8 +54,9 @@ public struct AMQPTopology: Sendable, Hashable {
     public var priorities: Int?
     /// The priority of this process's members: those with a higher one are served first. Defaults to nil: 0.
     public var consumerPriority: Int?
-    /// How often a quorum queue hands out a message that comes back before the broker gives it up. Defaults to nil: the broker's
-    /// own default, no bound on older ones. At least 1.
+    /// How often a quorum queue hands out a message that comes back before the broker gives it up, and to the topic's dead letters
+    /// unless ``deadLetterExchange`` says otherwise. What was sent ahead to a member that ends counts as well, up to the prefetch.
+    /// Defaults to nil: no limit, for queues that are new. At least 1.
     public var deliveryLimit: Int?
     /// The exchange to which queues give what the broker drops: expired, overflowing, rejected with
     /// ``AMQPOptions/DeadLetters/broker``. Defaults to nil: none.

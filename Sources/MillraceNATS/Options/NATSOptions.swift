@@ -48,7 +48,8 @@ public struct NATSOptions: Sendable, Hashable {
     public var newStreams: NATSNewStreams?
     /// How to make the consumers of groups.
     public var consumers: NATSConsumers
-    /// Whether messages carry their id for the server to recognise what it has already. Defaults to true.
+    /// Whether messages carry what the server needs to recognise those of a topic that it has already: id and a hash of topic, key and
+    /// payload. Defaults to true.
     public var deduplicates: Bool
     /// The JetStream domain to work in. Defaults to nil: the server's own.
     public var domain: String?
