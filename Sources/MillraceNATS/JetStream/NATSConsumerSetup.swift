@@ -6,6 +6,9 @@ struct NATSConsumerSetup: Sendable {
     /// up for a moment is not to lose what it has. Shorter leases are kept by the member itself.
     static let minimumAckWait = Duration.seconds(2)
 
+    /// As good as no limit.
+    private static let unlimitedDeliveries = Int64(Int32.max)
+
     let jetStream: JetStream
     let options: NATSOptions
 
@@ -50,7 +53,8 @@ struct NATSConsumerSetup: Sendable {
         return ConsumerConfig(
             durable_name: name, ack_policy: "explicit",
             ack_wait: policy.backoff.isEmpty ? max(lease, Self.minimumAckWait).nanosecondsClamped : nil,
-            max_deliver: policy.maximumDeliveries.map { Int64($0) },
+            // Never the server: what it gives up it hands out no more, that of members that died among it. Back-off wants a number.
+            max_deliver: policy.backoff.isEmpty ? nil : Self.unlimitedDeliveries,
             backoff: policy.backoff.isEmpty ? nil : policy.backoff.map(\.nanosecondsClamped), filter_subject: topic,
             replay_policy: "instant", max_ack_pending: Int64(policy.maximumAckPending),
             inactive_threshold: policy.inactiveThreshold?.nanosecondsClamped)
@@ -75,6 +79,11 @@ struct NATSConsumerSetup: Sendable {
         longer.durable_name = info.name
         longer.ack_wait = wait
         return try await create(longer, of: stream, what)
+    }
+
+    /// After how many deliveries the server gives a message of a consumer up; nil for never.
+    static func serversLimit(_ consumer: ConsumerInfo) -> Int? {
+        consumer.config.max_deliver.flatMap { 1..<unlimitedDeliveries ~= $0 ? Int($0) : nil }
     }
 
     // MARK: Copies

@@ -5,12 +5,12 @@ public struct NATSConsumers: Sendable, Hashable {
     /// How many messages of a group may be with its members, or wait for a retry, before it gets no more. Defaults to 100,000;
     /// at least 1.
     public var maximumAckPending: Int
-    /// After how many deliveries the server gives a message up; what is to be retried after that goes to the dead letters.
-    /// Defaults to nil: never, the router counts by itself. At least 1.
+    /// After how many deliveries a message that is not acknowledged goes to the dead letters; those that a closing member gave back do
+    /// not count. Members count, and not the server (`MaxDeliver`), which hands out no more what members that died had then. Defaults
+    /// to nil: never, the router counts by itself. At least 1.
     public var maximumDeliveries: Int?
     /// After how long the server hands out a message again that a member took and did not keep alive, for each time that it did
-    /// so; the last one stays. Defaults to none: always after the lease. Needs ``maximumDeliveries``, of which there have to be
-    /// more.
+    /// so; the last one stays. Defaults to none: always after the lease. With ``maximumDeliveries``, there have to be more of these.
     public var backoff: [Duration]
     /// After how long without members the server deletes a group. Defaults to nil: never. At least 1 second.
     public var inactiveThreshold: Duration?
@@ -34,10 +34,9 @@ public struct NATSConsumers: Sendable, Hashable {
             throw NATSOptions.invalid("consumers.maximumDeliveries", maximumDeliveries, "at least 1, or nil")
         }
         for delay in backoff { try NATSOptions.check("consumers.backoff", delay, atLeast: .milliseconds(100)) }
-        if !backoff.isEmpty, (maximumDeliveries ?? 0) <= backoff.count {
+        if let maximumDeliveries, !backoff.isEmpty, maximumDeliveries <= backoff.count {
             throw NATSOptions.invalid(
-                "consumers.maximumDeliveries", maximumDeliveries.map { "\($0)" } ?? "nil",
-                "more than the \(backoff.count) delays of consumers.backoff")
+                "consumers.maximumDeliveries", maximumDeliveries, "more than the \(backoff.count) delays of consumers.backoff")
         }
         if let inactiveThreshold {
             try NATSOptions.check("consumers.inactiveThreshold", inactiveThreshold, atLeast: .seconds(1))

@@ -8,21 +8,26 @@ final class ArrivalQueue: @unchecked Sendable {
     private let attempts: NATSAttempts?
     private let buffer: DeliveryBuffer
     private let loop: EventLoop
+    /// How often a message may be handed out.
+    private let limit: Int
     private let source: () -> (stream: String, consumer: String)
     private var waiting: [Incoming] = []
     private var isLooking = false
     private var ended: [Signal] = []
     /// Called when all that waited is in the buffer.
     var onEmpty: (() -> Void)?
+    /// Gets what was handed out more often than it may be.
+    var onSpent: ((DeliveryBuffer.Entry) -> Void)?
 
     init(
-        _ claims: NATSClaims, _ attempts: NATSAttempts?, _ buffer: DeliveryBuffer, _ loop: EventLoop,
+        _ claims: NATSClaims, _ attempts: NATSAttempts?, _ buffer: DeliveryBuffer, _ loop: EventLoop, limit: Int?,
         source: @escaping () -> (stream: String, consumer: String)
     ) {
         self.claims = claims
         self.attempts = attempts
         self.buffer = buffer
         self.loop = loop
+        self.limit = limit ?? .max
         self.source = source
     }
 
@@ -82,6 +87,11 @@ final class ArrivalQueue: @unchecked Sendable {
             case .foreign:
                 returned.append(entry(max(1, message.ack.delivered - (excused[message.ack.sequence] ?? 0))))
             }
+        }
+        let spent = returned.filter { $0.attempt > limit }
+        if !spent.isEmpty {
+            returned.removeAll { $0.attempt > limit }
+            for entry in spent { onSpent?(entry) }
         }
         if !returned.isEmpty { _ = buffer.arriveClaimed(returned) }
         if !fresh.isEmpty { buffer.arrive(fresh) }

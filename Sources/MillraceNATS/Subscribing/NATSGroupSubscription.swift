@@ -23,7 +23,8 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
     private let puller: NATSPuller
     private let arrivals: ArrivalQueue
     private let keeper: NATSKeeper
-    private let maximumDeliveries: Int?
+    /// After how many deliveries the server hands out a message no more; nil for never.
+    private let serversLimit: Int?
     private let closing = Closing()
 
     init(
@@ -48,11 +49,14 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
             connection, setup.jetStream, stream: stream, consumer: consumer.name, topic: topic, buffer: buffer,
             prefetch: subscription.prefetch)
         self.puller = puller
-        arrivals = ArrivalQueue(claims, attempts, buffer, connection.loop) { [unowned puller] in puller.source }
+        arrivals = ArrivalQueue(claims, attempts, buffer, connection.loop, limit: options.consumers.maximumDeliveries) {
+            [unowned puller] in puller.source
+        }
         keeper = NATSKeeper(connection, claims, puller, consumer)
-        maximumDeliveries = consumer.config.max_deliver.flatMap { $0 > 0 ? Int($0) : nil }
+        serversLimit = NATSConsumerSetup.serversLimit(consumer)
         wake.action = { [weak puller] in puller?.fetch() }
         arrivals.onEmpty = { [weak puller] in puller?.noteInside() }
+        arrivals.onSpent = { [weak self] in self?.arrivedSpent($0) }
         puller.onArrival = { [arrivals] in arrivals.take($0) }
         puller.onLink = { [weak self] in self?.linkUp() }
         puller.onLinkLost = { [weak keeper] in keeper?.linkLost() }
@@ -74,6 +78,14 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
             keeper.start()
         }
         watchLeases()
+        guard let serversLimit else { return }
+        let message =
+            "the consumer gives messages up after \(serversLimit) deliveries: what members that die have then is handed out no more"
+        observers.report(
+            .warning,
+            .log(
+                message: message, handler: nil,
+                fields: [("transport", "nats"), ("topic", topic), ("consumer", puller.source.consumer)]))
     }
 
     private func linkUp() {
@@ -200,14 +212,28 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
 
     /// Gives a message back that was tried, unless the server would never hand it out again.
     private func giveBack(_ entry: DeliveryBuffer.Entry, after delay: Duration) {
-        if let maximumDeliveries, let claim = claims.claim(of: entry.position), claim.delivered >= maximumDeliveries {
+        let limit = options.consumers.maximumDeliveries ?? .max
+        if entry.attempt >= limit || isServersLast(entry) {
             acknowledger.noteBurial()
-            return bury(entry, "handed out \(claim.delivered) times, as often as the consumer allows")
+            return bury(entry, "handed out \(max(entry.attempt, deliveries(of: entry))) times, as often as the consumer allows")
         }
         guard let claim = claims.giveBack(entry.position, nextAttempt: entry.attempt + 1), !keeper.wasSilentTooLong else {
             return
         }
         acknowledger.send([.giveBack(claim.reply, after: delay)])
+    }
+
+    private func deliveries(of entry: DeliveryBuffer.Entry) -> Int { claims.claim(of: entry.position)?.delivered ?? 0 }
+
+    /// Whether the server would never hand out a message again.
+    private func isServersLast(_ entry: DeliveryBuffer.Entry) -> Bool {
+        serversLimit.map { deliveries(of: entry) >= $0 } ?? false
+    }
+
+    /// A message has come that members have had as often as they may, and none has settled.
+    private func arrivedSpent(_ entry: DeliveryBuffer.Entry) {
+        acknowledger.noteBurial()
+        bury(entry, "handed out \(entry.attempt - 1) times, and settled by nobody")
     }
 
     /// Writes down how often a message was tried that is retried here, so that whoever gets it after a crash knows. `attempt` is
@@ -270,6 +296,11 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
             await noteUncounted(held + delayed.map(\.entry))
             var settlements: [NATSAcknowledger.Settlement] = []
             for (entry, delay) in held.map({ ($0, Duration.zero) }) + delayed.map({ ($0.entry, $0.remaining) }) {
+                guard !isServersLast(entry) else {
+                    acknowledger.noteBurial()
+                    bury(entry, "given back by a member that closed, and handed out as often as the consumer allows")
+                    continue
+                }
                 guard let claim = claims.giveBack(entry.position, nextAttempt: entry.attempt) else { continue }
                 settlements.append(.giveBack(claim.reply, after: delay))
             }
