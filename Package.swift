@@ -10,23 +10,31 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+/// What a missing C library is answered with. The one file of each includes the headers of what a product needs, and is compiled
+/// before any Swift: the build ends within seconds, and says what to install once. Without it, the same is said again and again, for
+/// each Swift file that imports the library, when the core has been compiled.
+let libraryChecks: [Target] = ["AMQP", "Brokers", "Compression", "HTTP", "Kafka", "NATS", "Redis", "SQLite"].map { name in
+    .target(name: "Check\(name)", path: "Sources/CLibraries/Checks/\(name)", publicHeadersPath: ".")
+}
+
 let package = Package(
     name: "millrace",
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "Millrace", targets: ["Millrace"]),
         .library(name: "MillraceMemory", targets: ["MillraceMemory"]),
-        .library(name: "MillraceSQLite", targets: ["MillraceSQLite"]),
-        .library(name: "MillraceRedis", targets: ["MillraceRedis"]),
-        .library(name: "MillraceKafka", targets: ["MillraceKafka"]),
-        .library(name: "MillraceNATS", targets: ["MillraceNATS"]),
-        .library(name: "MillraceAMQP", targets: ["MillraceAMQP"]),
+        .library(name: "MillraceSQLite", targets: ["MillraceSQLite", "CheckSQLite"]),
+        .library(name: "MillraceRedis", targets: ["MillraceRedis", "CheckRedis"]),
+        .library(name: "MillraceKafka", targets: ["MillraceKafka", "CheckKafka"]),
+        .library(name: "MillraceNATS", targets: ["MillraceNATS", "CheckNATS"]),
+        .library(name: "MillraceAMQP", targets: ["MillraceAMQP", "CheckAMQP"]),
         .library(name: "MillraceCQRS", targets: ["MillraceCQRS"]),
-        .library(name: "MillraceCompression", targets: ["MillraceCompression"]),
-        .library(name: "MillraceHTTP", targets: ["MillraceHTTP"]),
+        .library(name: "MillraceCompression", targets: ["MillraceCompression", "CheckCompression"]),
+        .library(name: "MillraceHTTP", targets: ["MillraceHTTP", "CheckHTTP"]),
         .library(name: "MillraceOTLP", targets: ["MillraceOTLP"]),
         .library(name: "MillraceTesting", targets: ["MillraceTesting"]),
         .executable(name: "quickstart", targets: ["quickstart"]),
+        .executable(name: "pipeline", targets: ["pipeline"]),
         .executable(name: "observed", targets: ["observed"]),
         .executable(name: "configured", targets: ["configured"]),
         .executable(name: "storefront", targets: ["storefront"]),
@@ -70,27 +78,33 @@ let package = Package(
 
         // Programs.
         .executableTarget(
-            name: "quickstart",
-            dependencies: ["Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceNATS", "MillraceAMQP"],
-            path: "Sources/Examples/quickstart", swiftSettings: strict),
+            name: "quickstart", dependencies: ["Millrace", "MillraceMemory"], path: "Sources/Examples/quickstart",
+            swiftSettings: strict),
         .executableTarget(
-            name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP"],
+            name: "pipeline",
+            dependencies: [
+                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
+                "CheckBrokers",
+            ],
+            path: "Sources/Examples/pipeline", swiftSettings: strict),
+        .executableTarget(
+            name: "observed", dependencies: ["Millrace", "MillraceMemory", "MillraceHTTP", "CheckHTTP"],
             path: "Sources/Examples/observed", swiftSettings: strict),
         .executableTarget(
-            name: "configured", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"],
+            name: "configured", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis", "CheckRedis"],
             path: "Sources/Examples/configured", exclude: ["service.json"], swiftSettings: strict),
         .executableTarget(
             name: "storefront",
             dependencies: [
                 "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
-                "MillraceCQRS",
+                "MillraceCQRS", "CheckBrokers",
             ],
             path: "Sources/Examples/storefront", swiftSettings: strict),
         .executableTarget(
             name: "MillraceTool",
             dependencies: [
                 "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
-                "MillraceCQRS",
+                "MillraceCQRS", "CheckBrokers",
             ],
             swiftSettings: strict),
 
@@ -123,7 +137,7 @@ let package = Package(
         .testTarget(
             name: "MillraceSQLiteTests",
             dependencies: [
-                "Millrace", "MillraceSQLite", "MillraceTesting", "CSQLite", "TestSupport", "sqlite-member", "quickstart",
+                "Millrace", "MillraceSQLite", "MillraceTesting", "CSQLite", "TestSupport", "sqlite-member", "pipeline",
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -159,7 +173,7 @@ let package = Package(
             name: "component-member", dependencies: ["Millrace", "MillraceSQLite", "MillraceCQRS"],
             path: "Tests/Programs/component-member", swiftSettings: strict),
         .testTarget(
-            name: "ExampleProgramTests", dependencies: ["Millrace", "TestSupport", "storefront", "kafka-mock"],
+            name: "ExampleProgramTests", dependencies: ["Millrace", "TestSupport", "quickstart", "storefront", "kafka-mock"],
             swiftSettings: strict),
         .testTarget(
             name: "MillraceCQRSTests",
@@ -207,5 +221,5 @@ let package = Package(
         .executableTarget(
             name: "simulation", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], path: "Tests/Simulation",
             swiftSettings: strict),
-    ]
+    ] + libraryChecks
 )

@@ -1,5 +1,7 @@
-#ifndef MILLRACE_CMICROHTTPD_SHIM_H
-#define MILLRACE_CMICROHTTPD_SHIM_H
+#pragma once
+#if !__has_include(<microhttpd.h>)
+#error MillraceHTTP needs libmicrohttpd: apt-get install libmicrohttpd-dev (Debian), dnf install libmicrohttpd-devel (Fedora), brew install libmicrohttpd (macOS)
+#else
 
 #include <microhttpd.h>
 

@@ -1,4 +1,8 @@
 #pragma once
+#if !__has_include(<amqp.h>)
+#error MillraceAMQP needs librabbitmq: apt-get install librabbitmq-dev (Debian), dnf install librabbitmq-devel (Fedora), brew install rabbitmq-c (macOS)
+#else
+
 #include <sys/time.h>
 #include <amqp.h>
 #include <amqp_framing.h>
@@ -12,3 +16,5 @@ static inline amqp_rpc_reply_t millrace_amqp_login(amqp_connection_state_t state
   return amqp_login_with_properties(state, vhost, channel_max, frame_max, heartbeat, properties,
                                     AMQP_SASL_METHOD_PLAIN, user, password);
 }
+
+#endif

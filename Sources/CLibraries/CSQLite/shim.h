@@ -1,2 +1,8 @@
-// Wherever pkg-config or the compiler finds it; a module map can't say that.
+#pragma once
+#if !__has_include(<sqlite3.h>)
+#error MillraceSQLite needs SQLite: apt-get install libsqlite3-dev (Debian), dnf install sqlite-devel (Fedora), brew install sqlite (macOS)
+#else
+
 #include <sqlite3.h>
+
+#endif

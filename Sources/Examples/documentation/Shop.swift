@@ -1,3 +1,4 @@
+import Foundation
 import Millrace
 import MillraceMemory
 
@@ -8,7 +9,14 @@ struct Order: Codable {
 }
 
 @main struct Shop {
-    static func main() async throws {
+    static func main() async {
+        do { try await run() } catch {
+            ConsoleLog.writeToStandardError("shop: \(error)")
+            exit(1)
+        }
+    }
+
+    static func run() async throws {
         let broker = MemoryTransport()
         let router = Router {
             PoisonQueue("orders.poison", on: broker)

@@ -11,6 +11,32 @@ struct Pipeline {
     let broker: any Transport
     let tally: Tally
 
+    /// Places forty orders and waits until all have come to their end, or goes on until it is told to stop.
+    func run(forever: Bool) async throws {
+        let router = try makeRouter()
+        print("Topology\n\(router.describe().text)\n\nPipeline")
+        let last = try await lastOrder()
+        if last > 0 { print("  : order \(last) was the last one before; going on behind it") }
+        async let running: Void = router.run()
+        try await router.waitUntilRunning()
+        if forever {
+            var number = last + 1
+            while router.health.phase == .running {
+                try await place(number..<(number + 1))
+                number += 1
+                try await SystemClock.shared.sleep(for: .milliseconds(200))
+            }
+        } else {
+            try await place(last + 1...last + 40)
+            while !tally.isComplete, router.health.phase == .running {
+                try await SystemClock.shared.sleep(for: .milliseconds(5))
+            }
+            router.shutdown()
+        }
+        try await running
+        print("\nSummary\n\(tally.summary)")
+    }
+
     func makeRouter() throws -> Router {
         // The first is the outermost: a message that Retry has given up goes to the poison queue.
         let router = Router(RouterOptions(observers: [ConsoleLog(level: .error) { print("  ! \($0.dropTimeAndLevel)") }])) {

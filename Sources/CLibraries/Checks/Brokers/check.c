@@ -1,0 +1,6 @@
+#include "../../CRabbitMQ/shim.h"
+#include "../../CNATS/shim.h"
+#include "../../CHiredis/shim.h"
+#include "../../COpenSSL/shim.h"
+#include "../../CRdKafka/shim.h"
+#include "../../CSQLite/shim.h"

@@ -1,0 +1,1 @@
+#include "../../CRdKafka/shim.h"

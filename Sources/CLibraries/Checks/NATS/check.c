@@ -1,0 +1,1 @@
+#include "../../CNATS/shim.h"

@@ -1,0 +1,2 @@
+#include "../../CHiredis/shim.h"
+#include "../../COpenSSL/shim.h"
