@@ -4,7 +4,7 @@ public import Millrace
 ///
 /// ```swift
 /// let endpoint = HTTPEndpoint(port: 9464, metrics: metrics)
-/// let router = Router(.init(plugins: [endpoint])) { Metrics(in: metrics) }
+/// let router = Router(.init(plugins: [endpoint])) { MetricsMiddleware(in: metrics) }
 /// ```
 ///
 /// | Path       | Answer                                                                                        |

@@ -130,7 +130,7 @@ struct GroupState: ~Copyable {
     }
 
     /// Why a member's settlement of a delivery that is not out has no effect.
-    mutating func reason(toIgnore token: DeliveryToken, by id: UInt32) -> Event.IgnoredSettlement {
+    mutating func reason(toIgnore token: DeliveryToken, by id: UInt32) -> MillraceEvent.IgnoredSettlement {
         if member(id, { _ in }) == nil { return .subscriptionClosed }
         return leases.hasExpired(token) ? .leaseExpired : .settledTwice
     }

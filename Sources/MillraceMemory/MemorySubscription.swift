@@ -183,7 +183,7 @@ final class MemorySubscription: Subscription {
 
     private func reportIgnored(_ tokens: [DeliveryToken]) {
         let reasons = members.locked { inside in tokens.map { inside.reason(toIgnore: $0, by: member) } }
-        for reason in Event.IgnoredSettlement.allCases {
+        for reason in MillraceEvent.IgnoredSettlement.allCases {
             let count = reasons.count { $0 == reason }
             guard count > 0 else { continue }
             source.observers.report(

@@ -7,7 +7,7 @@ import Synchronization
 /// ```swift
 /// let exporter = try OTLPExporter(.init(resource: ["service.name": "invoicing"]))
 /// let router = Router(.init(plugins: [exporter])) {
-///     Tracing(exportingTo: exporter)
+///     TracingMiddleware(exportingTo: exporter)
 /// }
 /// ```
 ///
@@ -19,7 +19,7 @@ import Synchronization
 /// ``flush(within:)`` before the process ends.
 public final class OTLPExporter: SpanExporter, RouterPlugin {
     private struct State {
-        var queue: [Span] = []
+        var queue: [SpanData] = []
         /// How many of the queue are to be sent now, be they enough for a batch or not.
         var due = 0
         /// Whether a timer will make the rest due.
@@ -87,7 +87,7 @@ public final class OTLPExporter: SpanExporter, RouterPlugin {
     // MARK: Queue
 
     /// Takes a span, or drops it when the queue is full.
-    public func export(_ span: Span) {
+    public func export(_ span: SpanData) {
         enum Action { case nothing, send, wait }
         let action = state.withLock { state -> Action in
             guard state.queue.count < options.queueSize else {
@@ -126,9 +126,9 @@ public final class OTLPExporter: SpanExporter, RouterPlugin {
     }
 
     /// What to send next; nil ends the task.
-    private func nextBatch() -> [Span]? {
+    private func nextBatch() -> [SpanData]? {
         var late = 0
-        let (batch, setsTimer) = state.withLock { state -> ([Span]?, Bool) in
+        let (batch, setsTimer) = state.withLock { state -> ([SpanData]?, Bool) in
             if Task.isCancelled {
                 late = state.queue.count
                 state.queue.removeAll()
@@ -164,7 +164,7 @@ public final class OTLPExporter: SpanExporter, RouterPlugin {
     }
 
     /// Sends a batch until the collector has taken it, or will not, or has been away for too long.
-    private func deliver(_ batch: [Span]) async {
+    private func deliver(_ batch: [SpanData]) async {
         let body = request.body(batch)
         let start = clock.now
         var attempt = 0

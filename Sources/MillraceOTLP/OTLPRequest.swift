@@ -14,7 +14,7 @@ struct OTLPRequest {
             + "\"scopeSpans\":[{\"scope\":{\"name\":\"millrace\"},\"schemaUrl\":\"\(Self.schema)\",\"spans\":["
     }
 
-    func body(_ spans: [Span]) -> Data {
+    func body(_ spans: [SpanData]) -> Data {
         var text = before
         for (index, span) in spans.enumerated() {
             if index > 0 { text += "," }
@@ -24,7 +24,7 @@ struct OTLPRequest {
         return Data(text.utf8)
     }
 
-    private static func write(_ span: Span, into text: inout String) {
+    private static func write(_ span: SpanData, into text: inout String) {
         text += "{\"traceId\":\"\(span.context.traceIDText)\",\"spanId\":\"\(span.context.spanIDText)\""
         writeState(span.context, into: &text)
         if let parent = span.parent { text += ",\"parentSpanId\":\"\(parent.spanIDText)\"" }
@@ -57,7 +57,7 @@ struct OTLPRequest {
         UInt32(context.flags) | 0x100 | (isRemote ? 0x200 : 0)
     }
 
-    private static func number(_ kind: Span.Kind) -> Int {
+    private static func number(_ kind: SpanData.Kind) -> Int {
         switch kind {
         case .internal: 1
         case .server: 2

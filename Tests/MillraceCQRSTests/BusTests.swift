@@ -121,7 +121,7 @@ import Testing
     @Test func middlewareStandsAroundOneHandler() async throws {
         struct Mark: Middleware {
             let log: Log<String>
-            func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+            func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
                 log.append(context.handler)
                 return try await next(message, context)
             }

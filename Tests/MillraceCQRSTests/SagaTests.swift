@@ -11,7 +11,7 @@ private struct Booked: DomainEvent, Hashable {
     var trip: String
 }
 
-private struct Pay: Command, Hashable {
+private struct Pay: DomainCommand, Hashable {
     var trip: String
 }
 
@@ -20,7 +20,7 @@ private struct Paid: DomainEvent, Hashable {
     var cents = 1
 }
 
-private struct PaymentOverdue: Command, Hashable {
+private struct PaymentOverdue: DomainCommand, Hashable {
     var trip: String
 }
 

@@ -3,7 +3,7 @@ import MillraceCQRS
 import MillraceMemory
 import MillraceTesting
 
-struct Open: Command, Hashable {
+struct Open: DomainCommand, Hashable {
     var account: String
     var messageKey: String? { account }
 }
@@ -17,11 +17,11 @@ struct Closed: DomainEvent, Hashable {
     var account: String
 }
 
-struct Audit: Command, Hashable {
+struct Audit: DomainCommand, Hashable {
     var text: String
 }
 
-struct Ask: Request, Hashable {
+struct Ask: DomainRequest, Hashable {
     typealias Reply = Answer
     static let replyErrors: [any ReplyError.Type] = [Unknown.self]
 

@@ -80,7 +80,7 @@ import Glibc
     func healthIsServed() async throws {
         let broker = MemoryTransport(observers: Observers([]))
         let endpoint = HTTPEndpoint(port: 0, metrics: metrics)
-        let router = Router(.init(observers: [], plugins: [endpoint])) { Metrics(in: metrics) }
+        let router = Router(.init(observers: [], plugins: [endpoint])) { MetricsMiddleware(in: metrics) }
         try router.consume("ledger", from: "invoices", on: broker) { _, _ in }
         try await withRunning(router) {
             let client = HTTPClient(port: endpoint.port)

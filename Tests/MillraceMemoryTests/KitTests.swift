@@ -33,12 +33,12 @@ extension MemoryTests {
 
         @Test func observerFindsPastAndFuture() async throws {
             let observer = RecordingObserver()
-            observer.observe(Event(level: .info, kind: .routerDraining))
+            observer.observe(MillraceEvent(level: .info, kind: .routerDraining))
             try await observer.event { if case .routerDraining = $0.kind { true } else { false } }
             let waiting = Task {
                 try await observer.event { if case .routerStopped = $0.kind { true } else { false } }
             }
-            observer.observe(Event(level: .info, kind: .routerStopped))
+            observer.observe(MillraceEvent(level: .info, kind: .routerStopped))
             _ = try await waiting.value
             #expect(observer.events.count == 2)
             await #expect(throws: MillraceError.self) {

@@ -19,8 +19,8 @@ import Testing
             post: { try await collector.post($0) })
     }
 
-    private func span(_ name: String) -> Span {
-        Span(name: name, kind: .internal, context: TraceContext(traceID: (0, 1), spanID: 2), parent: nil, start: 0)
+    private func span(_ name: String) -> SpanData {
+        SpanData(name: name, kind: .internal, context: TraceContext(traceID: (0, 1), spanID: 2), parent: nil, start: 0)
     }
 
     /// What was dropped, as observers were told.

@@ -5,7 +5,7 @@ import Testing
 @testable import MillraceOTLP
 
 @Suite struct OTLPRequestTests {
-    private static func text(_ spans: [Span], resource: [(String, SpanValue)] = []) -> String {
+    private static func text(_ spans: [SpanData], resource: [(String, SpanValue)] = []) -> String {
         String(decoding: OTLPRequest(resource: resource).body(spans), as: UTF8.self)
     }
 
@@ -13,7 +13,7 @@ import Testing
     func shape() {
         let made = TraceContext(traceID: (0x5B8E_FFF7_9803_8103, 0xD269_B633_813F_C60C), spanID: 0xEEE1, isRemote: true)
         let context = TraceContext(traceID: made.traceID, spanID: 0xABC, state: "v=\"1\"")
-        var process = Span(
+        var process = SpanData(
             name: "process \"a\"", kind: .consumer, context: context, parent: made, start: 1_544_712_660_000_000_000,
             attributes: [
                 ("messaging.system", "memory"), ("count", .int(.max)), ("share", 0.5), ("none", .double(.nan)),
@@ -21,7 +21,7 @@ import Testing
             ], links: [made])
         process.end = 1_544_712_661_000_000_001
         process.status = .error("no\nway")
-        var create = Span(
+        var create = SpanData(
             name: "create b", kind: .producer, context: TraceContext(traceID: (0, 1), spanID: 2, flags: 3), parent: context,
             start: -1)
         create.status = .ok
@@ -47,7 +47,7 @@ import Testing
 
     @Test("Without a parent, state, link or status nothing stands for them")
     func absence() {
-        let span = Span(
+        let span = SpanData(
             name: "s", kind: .internal, context: TraceContext(traceID: (0, 1), spanID: 2, state: ""), parent: nil, start: 7)
         let text = Self.text([span])
         for key in ["parentSpanId", "traceState", "links", "status"] { #expect(!text.contains(key)) }
@@ -56,7 +56,7 @@ import Testing
 
     @Test("Any text comes through", arguments: ["", "\u{0}\u{1F}\u{7F}", "\"\\/", "ü€😀\u{2028}", "\r\n\t"])
     func textComesThrough(_ text: String) throws {
-        let span = Span(
+        let span = SpanData(
             name: text, kind: .client, context: TraceContext(traceID: (0, 1), spanID: 2), parent: nil, start: 7,
             attributes: [("k", .string(text))])
         let found = try #require(TraceRequest(OTLPRequest(resource: []).body([span]))).spans

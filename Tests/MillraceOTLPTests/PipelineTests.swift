@@ -13,8 +13,8 @@ import Testing
         try OTLPExporter(options, observers: Observers([events]))
     }
 
-    private var span: Span {
-        Span(name: "a", kind: .internal, context: TraceContext(traceID: (0, 1), spanID: 2), parent: nil, start: 0)
+    private var span: SpanData {
+        SpanData(name: "a", kind: .internal, context: TraceContext(traceID: (0, 1), spanID: 2), parent: nil, start: 0)
     }
 
     @Test("A pipeline of three hops is one trace, with the right parents, links and times, when the router has ended")
@@ -23,7 +23,7 @@ import Testing
         let exporter = try exporter(
             .init(endpoint: server.endpoint, headers: ["x-key": "secret"], resource: ["service.name": "shop"]))
         let broker = MemoryTransport(observers: Observers([]))
-        let router = Router(.init(observers: [], plugins: [exporter])) { Tracing(exportingTo: exporter) }
+        let router = Router(.init(observers: [], plugins: [exporter])) { TracingMiddleware(exportingTo: exporter) }
         try router.handle("one", from: "a", on: broker, to: "b") { _, _ in [Message(text: "1")] }
         try router.handle("two", from: "b", on: broker, to: "c") { _, _ in [Message(text: "2")] }
         try router.handle("three", from: "c", on: broker, to: "d") { _, _ in [Message(text: "3")] }
@@ -106,7 +106,7 @@ import Testing
         await server.close()
         let exporter = try exporter(.init(endpoint: server.endpoint, flushTimeout: .milliseconds(100)))
         let broker = MemoryTransport(observers: Observers([]))
-        let router = Router(.init(observers: [], plugins: [exporter])) { Tracing(exportingTo: exporter) }
+        let router = Router(.init(observers: [], plugins: [exporter])) { TracingMiddleware(exportingTo: exporter) }
         try router.handle("one", from: "a", on: broker, to: "b") { message, _ in [message] }
         let out = try await TopicProbe(of: "b", on: broker)
         try await withRunning(router) {

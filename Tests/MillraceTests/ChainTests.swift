@@ -7,7 +7,7 @@ import Testing
     struct Noting: Middleware {
         let label: String
         let log: Box<[String]>
-        func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+        func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
             log.update { $0.append("> \(label)") }
             defer { log.update { $0.append("< \(label)") } }
             return try await next(message, context)
@@ -23,7 +23,7 @@ import Testing
             log.update { $0.append("finish \(label)") }
         }
         func recover(
-            from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
+            from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
         ) async throws -> Outputs {
             log.update { $0.append("recover \(label)") }
             if rescues { return [Message(text: "rescued")] }
@@ -68,7 +68,7 @@ import Testing
 
     @Test func nextMayBeCalledAgain() async throws {
         struct Twice: Middleware {
-            func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+            func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
                 try await next(message, context) + next(message, context)
             }
         }

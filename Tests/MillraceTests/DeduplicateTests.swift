@@ -18,7 +18,7 @@ import Testing
             try handler(message, context)
             return []
         } _: { _ in
-            func isEnd(_ event: Event) -> Bool {
+            func isEnd(_ event: MillraceEvent) -> Bool {
                 switch event.kind {
                 case .messageHandled, .messagePoisoned: true
                 default: false
@@ -71,7 +71,7 @@ import Testing
     func failureOutside() async throws {
         struct FailsOnce: Middleware {
             let failed = Box(false)
-            func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+            func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
                 let outputs = try await next(message, context)
                 guard
                     failed.set()

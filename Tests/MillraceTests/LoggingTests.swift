@@ -5,7 +5,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct LoggingTests {
     private func lines(
-        _ logging: Logging, listeningTo level: EventLevel = .trace, fails: Bool = false
+        _ logging: LoggingMiddleware, listeningTo level: EventLevel = .trace, fails: Bool = false
     ) async throws -> [(level: EventLevel, fields: [String: String])] {
         let events = RecordingObserver(level: level)
         let bench = try Bench(clock: ManualClock(), observers: [events])
@@ -26,7 +26,7 @@ import Testing
 
     @Test("There is a line before and one after the handler, with what one looks for and without the payload")
     func success() async throws {
-        let lines = try await lines(Logging())
+        let lines = try await lines(LoggingMiddleware())
         #expect(lines.map(\.level) == [.debug, .debug])
         #expect(
             lines.first?.fields == [
@@ -37,37 +37,37 @@ import Testing
 
     @Test("A failure has its own line and level")
     func failure() async throws {
-        let lines = try await lines(Logging(started: nil, finished: .info, failed: .warning), fails: true)
+        let lines = try await lines(LoggingMiddleware(started: nil, finished: .info, failed: .warning), fails: true)
         #expect(lines.map(\.level) == [.warning])
         #expect(lines.first?.fields == ["message": "failed", "id": "m1", "took": "0.0 seconds", "error": "no"])
     }
 
     @Test("The payload is shown up to a limit, if asked for")
     func payload() async throws {
-        #expect(try await lines(Logging(payloadUpTo: 100)).first?.fields["payload"] == "häppy")
-        #expect(try await lines(Logging(payloadUpTo: 2)).first?.fields["payload"] == "h\u{FFFD}")
+        #expect(try await lines(LoggingMiddleware(payloadUpTo: 100)).first?.fields["payload"] == "häppy")
+        #expect(try await lines(LoggingMiddleware(payloadUpTo: 2)).first?.fields["payload"] == "h\u{FFFD}")
     }
 
     @Test("Where nobody listens there is no such middleware")
     func silence() async throws {
-        #expect(try await lines(Logging(level: .debug), listeningTo: .info).isEmpty)
+        #expect(try await lines(LoggingMiddleware(level: .debug), listeningTo: .info).isEmpty)
         let broker = try quietBroker()
-        let router = Router(.quiet) { Logging() }
+        let router = Router(.quiet) { LoggingMiddleware() }
         try router.consume("h", from: "in", on: broker) { _, _ in }
         let definition = HandlerDefinition(
             name: "h", topic: "in", subscriber: broker, output: nil, publisher: nil, options: .init(),
             body: .message { _, _ in [] })
         let info = HandlerInfo(
             definition, environment: RouterEnvironment(.quiet), control: HandlerControl())
-        #expect((try Logging().attached(to: info) as? any StagedMiddleware)?.stages == [])
+        #expect((try LoggingMiddleware().attached(to: info) as? any StagedMiddleware)?.stages == [])
     }
 
     @Test("A limit below 1 is refused")
     func parameters() throws {
         let broker = try quietBroker()
-        let router = Router(.quiet) { Logging(payloadUpTo: 0) }
+        let router = Router(.quiet) { LoggingMiddleware(payloadUpTo: 0) }
         let error = #expect(throws: MillraceError.self) { try router.consume("h", from: "in", on: broker) { _, _ in } }
-        #expect(error?.message == "handler 'h': Logging: payloadUpTo is 0, it must be at least 1")
+        #expect(error?.message == "handler 'h': LoggingMiddleware: payloadUpTo is 0, it must be at least 1")
     }
 
     @Test("A cancelled handler is logged as failed, and its message comes back")
@@ -75,7 +75,7 @@ import Testing
         let events = RecordingObserver()
         let broker = try quietBroker()
         let started = Signal()
-        let router = Router(RouterOptions(drainTimeout: .milliseconds(1), observers: [events])) { Logging() }
+        let router = Router(RouterOptions(drainTimeout: .milliseconds(1), observers: [events])) { LoggingMiddleware() }
         try router.consume("h", from: "in", on: broker) { _, _ in
             started.fire()
             try await Signal().wait()

@@ -11,7 +11,7 @@ import Testing
     func everythingIsCounted() async throws {
         let clock = ManualClock()
         try await Bench(clock: clock).run([Message(text: "a"), Message(text: "b")]) {
-            Metrics(in: metrics)
+            MetricsMiddleware(in: metrics)
         } handler: { message, _ in
             clock.advance(by: .milliseconds(30))
             return [message] + .to("side", Message(text: "c"))
@@ -49,9 +49,9 @@ import Testing
         let bench = try Bench()
         let poisoned = try await TopicProbe(of: "poison", on: bench.broker)
         try await bench.run {
-            Metrics(in: metrics)
+            MetricsMiddleware(in: metrics)
             PoisonQueue("poison", on: bench.broker)
-            Metrics(in: metrics)
+            MetricsMiddleware(in: metrics)
             Retry(attempts: 3, backoff: .constant())
         } handler: { _, _ in
             throw Flaky()
@@ -74,7 +74,7 @@ import Testing
         let tries = Box(0)
         let messages = ["later", "reject", "drop", "good"].map { Message(text: $0) }
         try await bench.run(messages) {
-            Metrics(in: metrics)
+            MetricsMiddleware(in: metrics)
             FailurePolicy(.on(CancellationError.self, .drop))
         } handler: { message, _ in
             switch message.payload.text {
@@ -103,7 +103,7 @@ import Testing
         let broker = try quietBroker()
         var options = RouterOptions.quiet
         options.restart = .constant()
-        let router = Router(options) { Metrics(in: metrics) }
+        let router = Router(options) { MetricsMiddleware(in: metrics) }
         let out = try await TopicProbe(of: "out", on: broker)
         try router.handle(
             "h", from: "in", on: CuttingSubscriber(base: broker, cuts: 2), to: "out", publishingOn: broker
@@ -119,7 +119,7 @@ import Testing
     func failedPublishingIsCounted() async throws {
         let broker = try quietBroker()
         let publisher = FailingPublisher(failures: 1)
-        let router = Router(.quiet) { Metrics(in: metrics, watermillNames: true) }
+        let router = Router(.quiet) { MetricsMiddleware(in: metrics, watermillNames: true) }
         try router.handle(
             "h", from: "in", on: broker, to: "out", publishingOn: publisher, .init(redelivery: .constant())
         ) { message, _ in [message] }
@@ -139,7 +139,7 @@ import Testing
     @Test("While the router runs, its handlers' health can be read; afterwards it is gone")
     func healthIsShown() async throws {
         let bench = try Bench()
-        let router = Router(bench.options) { Metrics(in: metrics) }
+        let router = Router(bench.options) { MetricsMiddleware(in: metrics) }
         let started = Signal()
         let release = Signal()
         try router.consume("h", from: "in", on: bench.broker) { _, _ in
@@ -171,7 +171,7 @@ import Testing
     func transportsAreCountedOnce() async throws {
         let clock = ManualClock()
         let broker = MemoryTransport(clock: clock, observers: Observers([]))
-        let routers = (0..<2).map { _ in Router(.quiet) { Metrics(in: metrics) } }
+        let routers = (0..<2).map { _ in Router(.quiet) { MetricsMiddleware(in: metrics) } }
         for (index, router) in routers.enumerated() {
             try router.handle("a\(index)", from: "a", on: broker, to: "b") { message, _ in [message] }
             try router.consume("b\(index)", from: "b", on: broker) { _, _ in }
@@ -191,7 +191,7 @@ import Testing
     @Test("Batches are counted by message and timed by call")
     func batchesAreCounted() async throws {
         let bench = try Bench()
-        let router = Router(bench.options) { Metrics(in: metrics) }
+        let router = Router(bench.options) { MetricsMiddleware(in: metrics) }
         let handled = Signal()
         let seen = Box(0)
         try router.consumeBatches("h", from: "in", on: bench.broker, upTo: 10, within: .zero) { batch, _ in
@@ -212,7 +212,7 @@ import Testing
     @Test("Watermill's names are there if wanted")
     func watermillNames() async throws {
         try await Bench().run([Message(text: "a"), Message(text: "b")]) {
-            Metrics(in: metrics, watermillNames: true)
+            MetricsMiddleware(in: metrics, watermillNames: true)
         } handler: { message, context in
             guard message.payload.text == "a" || context.attempt > 1 else { throw RetryLater(after: .zero) }
             return [message]
@@ -234,7 +234,7 @@ import Testing
     @Test("A handler's lines are not built for the sake of metrics")
     func logsAreNotWanted() async throws {
         try await Bench().run {
-            Metrics(in: metrics)
+            MetricsMiddleware(in: metrics)
         } handler: { message, context in
             context.logger.error("\(Issue.record("evaluated"))")
             return [message]
@@ -247,7 +247,7 @@ import Testing
     func clashesAreFoundAtRegistration() throws {
         _ = try metrics.gauge("millrace_retries_total", help: "")
         let broker = try quietBroker()
-        let router = Router(.quiet) { Metrics(in: metrics) }
+        let router = Router(.quiet) { MetricsMiddleware(in: metrics) }
         #expect(throws: MillraceError.self) { try router.consume("h", from: "in", on: broker) { _, _ in } }
         #expect(router.describe().handlers.isEmpty)
     }

@@ -22,19 +22,19 @@ import Testing
 
     @Test func jsonLines() {
         let lines = lines(.json, .trace) { observers in
-            Logger(observers, handler: "h").info("hello", ["n": 1])
+            HandlerLogger(observers, handler: "h").info("hello", ["n": 1])
         }
         #expect(lines == [#"{"time":"2026-01-01T00:00:00.000Z","level":"info","message":"hello","handler":"h","n":"1"}"#])
     }
 
     @Test func nothingIsBuiltWhenNobodyListens() {
-        func event() -> Event.Kind {
+        func event() -> MillraceEvent.Kind {
             Issue.record("built")
             return .routerDraining
         }
         Observers([]).report(.error, event())
         Observers([ConsoleLog(level: .error) { _ in }]).report(.warning, event())
-        Logger(Observers([])).error("\(Issue.record("evaluated"))")
+        HandlerLogger(Observers([])).error("\(Issue.record("evaluated"))")
     }
 
     @Test(arguments: [
@@ -51,15 +51,15 @@ import Testing
 
     @Test("A settlement that is ignored says why, in words of its own for each reason")
     func ignoredSettlementsSayWhy() {
-        let reasons = Event.IgnoredSettlement.allCases.map { reason in
-            Event(level: .warning, kind: .settlementIgnored(topic: "t", group: "g", count: 2, reason: reason)).fields
+        let reasons = MillraceEvent.IgnoredSettlement.allCases.map { reason in
+            MillraceEvent(level: .warning, kind: .settlementIgnored(topic: "t", group: "g", count: 2, reason: reason)).fields
                 .last?.1
         }
         #expect(reasons == ["settled before", "settled after the close", "settled after its lease"])
     }
 
     @Test func everyEventHasWords() {
-        let events: [Event.Kind] = [
+        let events: [MillraceEvent.Kind] = [
             .routerStarted(handlers: 1), .routerDraining, .routerStopped, .handlerStarted(handler: "h", topic: "t"),
             .handlerStopped(handler: "h"), .handlerPaused(handler: "h"), .handlerResumed(handler: "h"),
             .handlerRestarting(handler: "h", after: .seconds(1), error: Flaky()), .handlerFailed(handler: "h", error: Flaky()),
@@ -73,7 +73,7 @@ import Testing
             .messagesDropped(topic: "t", count: 1, reason: "r"), .spansDropped(count: 1, reason: "r"), .connected(transport: "t"),
             .disconnected(transport: "t", error: Flaky()),
         ]
-        let messages = events.map { Event(level: .info, kind: $0).message }
+        let messages = events.map { MillraceEvent(level: .info, kind: $0).message }
         #expect(Set(messages).count == events.count)
         #expect(messages.allSatisfy { !$0.isEmpty })
     }

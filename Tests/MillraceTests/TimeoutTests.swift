@@ -74,7 +74,7 @@ import Testing
 struct ErrorRecorder: StagedMiddleware {
     let errors: Box<[any Error]>
     func recover(
-        from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
+        from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs {
         errors.update { $0.append(error) }
         throw error

@@ -33,7 +33,7 @@ import Testing
     @Test func aPipelineIsOneTrace() async throws {
         let exporter = InMemorySpanExporter()
         let bench = try Bench()
-        let router = Router(bench.options) { Tracing(exportingTo: exporter) }
+        let router = Router(bench.options) { TracingMiddleware(exportingTo: exporter) }
         try router.handle("one", from: "a", on: bench.broker, to: "b") { message, _ in [Message(text: "1")] }
         try router.handle("two", from: "b", on: bench.broker, to: "c") { message, _ in [Message(text: "2")] }
         let out = try await TopicProbe(of: "c", on: bench.broker)
@@ -70,7 +70,7 @@ import Testing
         let clock = ManualClock(startUnixMilliseconds: 1_000)
         clock.advance(by: .nanoseconds(5))
         try await Bench(clock: clock).run {
-            Tracing(exportingTo: exporter)
+            TracingMiddleware(exportingTo: exporter)
         } handler: { message, _ in
             clock.advance(by: .nanoseconds(7))
             return [message]
@@ -86,7 +86,7 @@ import Testing
         let exporter = InMemorySpanExporter()
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-\(flags)"
         try await Bench().run([Message(text: "x", metadata: ["traceparent": parent])]) {
-            Tracing(exportingTo: exporter, continuesTraces: false)
+            TracingMiddleware(exportingTo: exporter, continuesTraces: false)
         } handler: { _, _ in
             [Message(text: "z")]
         } _: { out in
@@ -105,7 +105,7 @@ import Testing
         let poisoned = try await TopicProbe(of: "poison", on: bench.broker)
         try await bench.run {
             PoisonQueue("poison", on: bench.broker)
-            Tracing(exportingTo: exporter)
+            TracingMiddleware(exportingTo: exporter)
         } handler: { _, _ in
             throw Flaky()
         } _: { _ in
@@ -118,7 +118,7 @@ import Testing
     @Test func withoutAnExporterContextsAreOnlyPassedOn() async throws {
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
         try await Bench().run([Message(text: "x", metadata: ["traceparent": parent]), Message(text: "y")]) {
-            Tracing()
+            TracingMiddleware()
         } handler: { _, _ in
             [Message(text: "z")]
         } _: { out in
@@ -133,7 +133,7 @@ import Testing
         let exporter = InMemorySpanExporter()
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
         try await Bench().run([Message(text: "x", metadata: ["traceparent": parent])]) {
-            Tracing(exportingTo: exporter)
+            TracingMiddleware(exportingTo: exporter)
         } handler: { message, _ in
             [Message(text: "z")]
         } _: { out in
@@ -146,7 +146,7 @@ import Testing
     @Test func spansAreLinesOfJSON() throws {
         let lines = Box<[String]>([])
         let exporter = JSONLinesSpanExporter { line in lines.update { $0.append(line) } }
-        var span = Span(
+        var span = SpanData(
             name: "process \"a\"", kind: .consumer, context: TraceContext(traceID: (1, 2), spanID: 3), parent: nil, start: 0,
             attributes: [("k", "v\n"), ("n", 7), ("d", 0.5), ("x", .double(.infinity)), ("b", true)])
         span.end = 1_000_000

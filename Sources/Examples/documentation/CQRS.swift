@@ -2,7 +2,7 @@ import Millrace
 import MillraceCQRS
 import MillraceMemory
 
-struct PlaceOrder: Command {
+struct PlaceOrder: DomainCommand {
     var id: Int
     var sku: String
     var customer: String
@@ -18,7 +18,7 @@ struct OrderPlaced: DomainEvent {
     var messageKey: String? { "\(id)" }
 }
 
-struct GetQuote: Request {
+struct GetQuote: DomainRequest {
     typealias Reply = Quote
     static let replyErrors: [any ReplyError.Type] = [OutOfStock.self]
 
@@ -83,7 +83,7 @@ func quoteOrNot(_ cqrs: CQRS) async throws -> Quote? {
     }
 }
 
-struct ExportOrders: Command {
+struct ExportOrders: DomainCommand {
     var year: Int
 }
 

@@ -40,7 +40,7 @@ struct Slow: ConfigurableMiddleware {
         delay = try section.takeDuration("delay") ?? delay
     }
 
-    func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+    func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         try await context.clock.sleep(for: delay)
         return try await next(message, context)
     }

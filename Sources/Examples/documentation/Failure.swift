@@ -7,7 +7,7 @@ struct Unavailable: Error {
 
 func failingRouter(on broker: MemoryTransport) throws -> Router {
     let router = Router {
-        Tracing()
+        TracingMiddleware()
         PoisonQueue("orders.poison", on: broker)
         Retry(attempts: 5, backoff: .exponential(from: .milliseconds(100), upTo: .seconds(10)))
         Timeout(.seconds(5))
@@ -57,7 +57,7 @@ func listPoisoned(on broker: MemoryTransport) async throws {
 }
 
 struct Stopwatch: Middleware {
-    func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+    func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         let start = context.clock.now
         defer { context.logger.debug("handled", ["took": start.duration(to: context.clock.now)]) }
         return try await next(message, context)

@@ -4,7 +4,7 @@ import MillraceMemory
 
 func guardedRouter(on broker: MemoryTransport) -> Router {
     let router = Router {
-        Tracing()
+        TracingMiddleware()
         PoisonQueue("orders.poison", on: broker)
         RateLimit(100, per: .seconds(1), burst: 20, by: \.key)
         CircuitBreaker()

@@ -9,7 +9,7 @@ final class FailureCounter: Observer {
     let level = EventLevel.warning
     private let count = Atomic<Int>(0)
 
-    func observe(_ event: Event) {
+    func observe(_ event: MillraceEvent) {
         switch event.kind {
         case .messageFailed, .messagePoisoned, .messageRejected: count.add(1, ordering: .relaxed)
         default: break
@@ -21,7 +21,7 @@ final class FailureCounter: Observer {
 
 func observedRouter(_ failures: FailureCounter) -> Router {
     Router(.init(observers: [ConsoleLog(level: .info, format: .json), failures])) {
-        Tracing(exportingTo: JSONLinesSpanExporter())
+        TracingMiddleware(exportingTo: JSONLinesSpanExporter())
         Correlation()
     }
 }
@@ -40,8 +40,8 @@ func measuredRouter(on broker: MemoryTransport) throws -> Router {
     let metrics = MetricsRegistry()
     let endpoint = HTTPEndpoint(port: 9464, metrics: metrics)
     return Router(.init(plugins: [endpoint])) {
-        Metrics(in: metrics)
-        Tracing()
+        MetricsMiddleware(in: metrics)
+        TracingMiddleware()
         PoisonQueue("orders.poison", on: broker)
         Retry()
     }
@@ -62,7 +62,7 @@ func ownMetrics(_ metrics: MetricsRegistry, queue: Lines) throws {
 func exportingRouter() throws -> Router {
     let exporter = try OTLPExporter(.init(resource: ["service.name": "invoicing"]))
     return Router(.init(plugins: [exporter])) {
-        Tracing(exportingTo: exporter)
+        TracingMiddleware(exportingTo: exporter)
     }
 }
 

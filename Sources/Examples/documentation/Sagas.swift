@@ -3,16 +3,16 @@ import MillraceCQRS
 import MillraceKafka
 import MillraceSQLite
 
-struct TakePayment: Command {
+struct TakePayment: DomainCommand {
     var order: Int
     var cents: Int
 }
 
-struct ShipGoods: Command {
+struct ShipGoods: DomainCommand {
     var order: Int
 }
 
-struct PaymentOverdue: Command {
+struct PaymentOverdue: DomainCommand {
     var order: Int
 }
 

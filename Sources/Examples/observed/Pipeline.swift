@@ -20,7 +20,7 @@ struct BankTimedOut: Error {}
 /// Orders become invoices, invoices are booked. Some orders need a second attempt, some can't succeed.
 func makeRouter(on broker: MemoryTransport, _ metrics: MetricsRegistry, _ endpoint: HTTPEndpoint) throws -> Router {
     let router = Router(.init(observers: [], plugins: [endpoint])) {
-        Metrics(in: metrics)
+        MetricsMiddleware(in: metrics)
         PoisonQueue("orders.poison", on: broker)
         Retry(attempts: 3, backoff: .exponential(from: .milliseconds(5), upTo: .milliseconds(50)))
     }

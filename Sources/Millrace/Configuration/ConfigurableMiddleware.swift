@@ -7,7 +7,7 @@
 ///     mutating func configure(_ section: inout ConfigurationSection) throws {
 ///         delay = try section.takeDuration("delay") ?? delay
 ///     }
-///     func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+///     func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
 ///         try await context.clock.sleep(for: delay)
 ///         return try await next(message, context)
 ///     }
@@ -17,7 +17,8 @@
 /// A configuration names it by ``configurationName`` under `middleware` of a handler: `{"slow": {"delay": "1s"}}`. The copy that
 /// was configured takes the place of the one in the code, for that handler alone.
 public protocol ConfigurableMiddleware: Middleware {
-    /// What a configuration calls it. Defaults to the name of the type with words separated by `-`, in lower case.
+    /// What a configuration calls it. Defaults to the name of the type, without `Middleware` at its end, with words separated by
+    /// `-`, in lower case.
     static var configurationName: String { get }
 
     /// Takes its parameters; what the section does not have stays as it is. Keys that are left are refused. State that depends on
@@ -26,9 +27,12 @@ public protocol ConfigurableMiddleware: Middleware {
 }
 
 extension ConfigurableMiddleware {
-    /// The name of the type, `CircuitBreaker` for example, as `circuit-breaker`.
+    /// The name of the type as `circuit-breaker` for `CircuitBreaker`, and `logging` for `LoggingMiddleware`.
     public static var configurationName: String {
-        "\(Self.self)".reduce(into: "") { name, letter in
+        let type = "\(Self.self)"
+        let suffix = "Middleware"
+        return (type.hasSuffix(suffix) && type != suffix ? type.dropLast(suffix.count) : type[...]).reduce(into: "") {
+            name, letter in
             if letter.isUppercase, !name.isEmpty { name += "-" }
             name += letter.lowercased()
         }

@@ -44,7 +44,7 @@ public struct FailurePolicy: StagedMiddleware {
 
     /// Does what the rules say, until the message has succeeded or is settled otherwise.
     public func recover(
-        from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
+        from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs {
         var error = error
         while true {

@@ -106,7 +106,7 @@ public struct CircuitBreaker: StagedMiddleware {
 
     /// Counts a failure, and keeps it from going outward while it may be due to an outage.
     public func recover(
-        from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
+        from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs {
         guard let circuit else { throw error }
         let later = error as? RetryLater

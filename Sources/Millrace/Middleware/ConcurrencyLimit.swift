@@ -21,7 +21,7 @@ public struct ConcurrencyLimit: Middleware {
     }
 
     /// Waits for its turn, then handles the message.
-    public func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+    public func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         var name = ""
         if let key {
             guard let found = key(message) else { return try await next(message, context) }

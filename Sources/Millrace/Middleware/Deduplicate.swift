@@ -73,7 +73,7 @@ public struct Deduplicate: Middleware {
     }
 
     /// Handles the message unless it has been handled.
-    public func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+    public func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         guard let text = try text(of: message, context) else { return try await next(message, context) }
         let delivery = PendingReservations.Delivery(worker: ObjectIdentifier(context), token: context.token)
         let owner: MessageID

@@ -36,7 +36,7 @@ public struct DelayOnError: StagedMiddleware {
 
     /// Asks for the message again after the delay.
     public func recover(
-        from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
+        from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs {
         guard !error.asksForAnotherDelivery, !(error is Reject), (error as? MillraceError)?.isRetriable ?? true,
             context.canRetryLater, context.deliveryAttempt < attempts ?? .max

@@ -7,7 +7,7 @@ public struct Duplicator: Middleware {
     public init() {}
 
     /// Handles the message twice.
-    public func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+    public func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         let first = try await next(message, context)
         return first + (try await next(message, context))
     }

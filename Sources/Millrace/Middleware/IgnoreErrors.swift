@@ -34,7 +34,7 @@ public struct IgnoreErrors: StagedMiddleware {
 
     /// Returns no outputs in place of an error that is to be ignored.
     public func recover(
-        from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
+        from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs {
         guard !error.asksForAnotherDelivery, error.hasInChain(matches) else { throw error }
         context.observers.report(

@@ -123,5 +123,5 @@ extension RateLimit: ValidatedMiddleware {}
 extension Deduplicate: ValidatedMiddleware {}
 extension DelayOnError: ValidatedMiddleware {}
 extension RandomFail: ValidatedMiddleware {}
-extension Logging: ValidatedMiddleware {}
+extension LoggingMiddleware: ValidatedMiddleware {}
 extension Transform: ValidatedMiddleware {}

@@ -27,7 +27,7 @@ public struct PoisonQueue: StagedMiddleware {
 
     /// Publishes the message to the poison topic and returns no outputs.
     public func recover(
-        from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
+        from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs {
         guard !error.asksForAnotherDelivery, filter(error) else { throw error }
         try await topic.send(message, error, context)

@@ -61,7 +61,7 @@ public struct RandomFail: Middleware {
     }
 
     /// Draws, and handles the message unless it was bad luck.
-    public func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+    public func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         if place == .beforeHandler { try await misfortune(message, context) }
         let outputs = try await next(message, context)
         if place == .afterHandler { try await misfortune(message, context) }

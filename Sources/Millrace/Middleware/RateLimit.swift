@@ -45,7 +45,7 @@ public struct RateLimit: Middleware {
     }
 
     /// Waits for a token, here or in the transport, then handles the message.
-    public func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+    public func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         guard let key = key(message) else { return try await next(message, context) }
         let wanted = TokenBuckets.Holder(handler: context.handler, id: message.id)
         let limit = context.canRetryLater ? inPlaceLimit : nil

@@ -54,7 +54,7 @@ public struct Retry: StagedMiddleware {
 
     /// Waits, and handles the message again, until that succeeds or another attempt is not worth it.
     public func recover(
-        from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
+        from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs {
         var error = error
         while true {

@@ -26,7 +26,7 @@ public struct Throttle: Middleware {
     }
 
     /// Waits for a token, then handles the message.
-    public func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+    public func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         let delay = bucket.take(at: context.clock.now)
         if delay > .zero {
             do {

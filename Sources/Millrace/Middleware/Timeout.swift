@@ -32,7 +32,7 @@ public struct Timeout: StagedMiddleware {
 
     /// Says that it was the time that ran out.
     public func recover(
-        from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
+        from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs {
         defer { context.hasTimedOut = false }
         guard context.hasTimedOut else { throw error }
@@ -40,7 +40,7 @@ public struct Timeout: StagedMiddleware {
     }
 
     /// Handles the message in a task of its own: for all attempts after the first, and inside of middleware that is not staged.
-    public func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+    public func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         nonisolated(unsafe) let sent = context  // Used by the other task only, which is awaited here.
         do {
             return try await withDeadline(limit, clock: context.clock) {

@@ -39,7 +39,7 @@ public struct Transform: Middleware {
     }
 
     /// Decodes the message, handles it, and encodes the outputs.
-    public func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+    public func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         let decoded = try decoding?(message) ?? message
         var outputs = try await next(decoded, context)
         if let encoding { try outputs.update { output, _ in output = try encoding(output) } }

@@ -8,7 +8,7 @@ package final class AttachableObservers: Sendable {
     package func attach(_ observer: any Observer & AnyObject) { current.withLock { $0 = $0.adding(observer) } }
 
     /// See ``Observers/report(_:_:)``.
-    package func report(_ level: EventLevel, _ event: @autoclosure () -> Event.Kind) {
+    package func report(_ level: EventLevel, _ event: @autoclosure () -> MillraceEvent.Kind) {
         current.withLock { $0 }.report(level, event())
     }
 

@@ -40,7 +40,7 @@ public struct ConsoleLog: Observer {
     }
 
     /// Writes one line.
-    public func observe(_ event: Event) {
+    public func observe(_ event: MillraceEvent) {
         let time = Timestamp.text(unixMilliseconds: clock.unixMilliseconds)
         switch format {
         case .text:

@@ -9,7 +9,7 @@ public protocol Observer: Sendable {
     var takesLogs: Bool { get }
 
     /// Takes note of an event.
-    func observe(_ event: Event)
+    func observe(_ event: MillraceEvent)
 }
 
 extension Observer {
@@ -68,12 +68,12 @@ public struct Observers: Sendable {
 
     /// Tells everyone whose level allows it. `event` is built only if somebody listens.
     @inline(__always)
-    public func report(_ level: EventLevel, _ event: @autoclosure () -> Event.Kind) {
-        if want(level) { deliver(Event(level: level, kind: event())) }
+    public func report(_ level: EventLevel, _ event: @autoclosure () -> MillraceEvent.Kind) {
+        if want(level) { deliver(MillraceEvent(level: level, kind: event())) }
     }
 
     @inline(never)
-    private func deliver(_ event: Event) {
+    private func deliver(_ event: MillraceEvent) {
         let isLog = if case .log = event.kind { true } else { false }
         for observer in all where observer.level <= event.level && (!isLog || observer.takesLogs) {
             observer.observe(event)

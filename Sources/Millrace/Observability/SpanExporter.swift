@@ -1,21 +1,21 @@
 /// Takes spans that have ended. Called on the path of a message: it must return quickly and not block.
 public protocol SpanExporter: Sendable {
     /// Takes a span.
-    func export(_ span: Span)
+    func export(_ span: SpanData)
 }
 
 /// Keeps spans for tests.
 public final class InMemorySpanExporter: SpanExporter {
-    private let kept = Lock<[Span]>([])
+    private let kept = Lock<[SpanData]>([])
 
     /// An exporter without spans.
     public init() {}
 
     /// Keeps a span.
-    public func export(_ span: Span) { kept.withLock { $0.append(span) } }
+    public func export(_ span: SpanData) { kept.withLock { $0.append(span) } }
 
     /// The spans so far, in the order in which they ended.
-    public var spans: [Span] { kept.withLock { $0 } }
+    public var spans: [SpanData] { kept.withLock { $0 } }
 }
 
 /// Writes each span as a line of JSON.
@@ -26,7 +26,7 @@ public struct JSONLinesSpanExporter: SpanExporter {
     public init(write: @escaping @Sendable (String) -> Void = ConsoleLog.writeToStandardError) { self.write = write }
 
     /// Writes a span.
-    public func export(_ span: Span) {
+    public func export(_ span: SpanData) {
         let attributes = span.attributes.map { "\(JSONText.string($0.0)):\(Self.text($0.1))" }.joined(separator: ",")
         let links = span.links.map { JSONText.string($0.traceParent) }.joined(separator: ",")
         var line = "{\"name\":\(JSONText.string(span.name))"

@@ -1,7 +1,7 @@
 /// A handler with the middleware around it.
 ///
 /// Staged middleware runs in a loop: all `begin`s, the handler, all `finish`es, without an asynchronous call of its own. Other
-/// middleware gets a `Next` and starts another loop inside. An error leads to the slow path, `unwind`.
+/// middleware gets a `NextHandler` and starts another loop inside. An error leads to the slow path, `unwind`.
 final class Chain: @unchecked Sendable {
     // Safe to share: nothing changes once it is made.
     typealias Body = @Sendable (Message, HandlerContext) async throws -> Outputs
@@ -14,7 +14,7 @@ final class Chain: @unchecked Sendable {
     private let body: Body
     /// Where the staged middleware that begins at an index ends, when the worker calls.
     private let firstEnd: Int
-    /// The same for each index, when a `Next` calls: `Timeout` is not staged then, because a worker's task can be cancelled
+    /// The same for each index, when a `NextHandler` calls: `Timeout` is not staged then, because a worker's task can be cancelled
     /// only once.
     private let ends: [Int]
 
@@ -52,7 +52,7 @@ final class Chain: @unchecked Sendable {
         try await run(message, context, from: 0, upTo: firstEnd)
     }
 
-    /// Handles a message from a layer on, as a `Next` does.
+    /// Handles a message from a layer on, as a `NextHandler` does.
     func run(_ message: Message, _ context: HandlerContext, from start: Int) async throws -> Outputs {
         try await run(message, context, from: start, upTo: ends[start])
     }
@@ -74,7 +74,7 @@ final class Chain: @unchecked Sendable {
                 }
                 outputs = try await body(message, context)
             } else {
-                outputs = try await layers[index].handle(message, context, next: Next(chain: self, index: index + 1))
+                outputs = try await layers[index].handle(message, context, next: NextHandler(chain: self, index: index + 1))
             }
             while index > start {
                 index &-= 1
@@ -111,7 +111,7 @@ final class Chain: @unchecked Sendable {
         while index > start {
             index -= 1
             do {
-                let next = Next(chain: self, index: index + 1)
+                let next = NextHandler(chain: self, index: index + 1)
                 var outputs = try await owned[index].middleware.recover(from: failure, message, context, next: next)
                 while index > start {
                     index -= 1

@@ -15,7 +15,7 @@ public final class HandlerContext {
     /// The kind of transport that the message came from.
     public let system: String
     /// Logs through the router's observers, with the handler's name.
-    public let logger: Logger
+    public let logger: HandlerLogger
     /// The router's clock.
     public let clock: any SchedulingClock
     /// The router's source of random numbers.
@@ -33,7 +33,7 @@ public final class HandlerContext {
     public internal(set) var position = Position(low: 0)
     /// When the batch that holds the message was received.
     public internal(set) var receivedAt = ClockInstant(nanoseconds: 0)
-    /// The span in which the message is being handled; set by `Tracing`.
+    /// The span in which the message is being handled; set by `TracingMiddleware`.
     public var trace: TraceContext?
 
     /// When the message first failed, in milliseconds since 1970; nil if it has not.
@@ -45,10 +45,10 @@ public final class HandlerContext {
     /// Whether the message was acknowledged before its handler has returned.
     public private(set) var isAcknowledged = false
     let slot: WorkerSlot
-    var span: Span?
+    var span: SpanData?
     /// When the span began.
     var spanBegunAt = ClockInstant(nanoseconds: 0)
-    /// When `Metrics` saw the message, in the clock's nanoseconds.
+    /// When `MetricsMiddleware` saw the message, in the clock's nanoseconds.
     var begunAt: Int64 = 0
     /// Who wants to know the message's outcome.
     private(set) var outcomeActions: [OutcomeAction] = []
@@ -81,7 +81,7 @@ public final class HandlerContext {
         outputTopic = definition.output?.topic
         system = definition.system
         transportCanRetryLater = definition.subscriber.capabilities.contains(.delayedRetry)
-        logger = Logger(environment.observers, handler: definition.name)
+        logger = HandlerLogger(environment.observers, handler: definition.name)
         clock = environment.clock
         random = environment.random
         observers = environment.observers

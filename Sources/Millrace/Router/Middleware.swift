@@ -2,7 +2,7 @@
 ///
 /// ```swift
 /// struct Stopwatch: Middleware {
-///     func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+///     func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
 ///         let start = context.clock.now
 ///         defer { context.logger.debug("handled", ["took": start.duration(to: context.clock.now)]) }
 ///         return try await next(message, context)
@@ -22,7 +22,7 @@ public protocol Middleware: Sendable {
     func attached(to handler: HandlerInfo) throws -> any Middleware
 
     /// Handles a message with the help of `next`. What it throws is seen by the middleware around it.
-    func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs
+    func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs
 }
 
 extension Middleware {
@@ -50,7 +50,7 @@ public protocol StagedMiddleware: Middleware {
     /// After the handler, or middleware inside of this one, has thrown. Returns the outputs that stand in for those of the
     /// handler, or throws what the middleware around this one is to see. `next` handles the message again.
     func recover(
-        from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
+        from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs
 }
 
@@ -78,11 +78,11 @@ extension StagedMiddleware {
 
     /// Throws the error on.
     public func recover(
-        from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
+        from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs { throw error }
 
     /// The three parts in one.
-    public func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+    public func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         try begin(message, context)
         var outputs: Outputs
         do {
@@ -97,7 +97,7 @@ extension StagedMiddleware {
 }
 
 /// The rest of a chain: the middleware further inside, and the handler.
-public struct Next: Sendable {
+public struct NextHandler: Sendable {
     let chain: Chain
     let index: Int
 

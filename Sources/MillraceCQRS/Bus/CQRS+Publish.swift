@@ -10,7 +10,7 @@ extension CQRS {
     ///   - key: What belongs together. Defaults to the command's own key.
     ///   - metadata: Keys and values that travel along.
     /// - Throws: What the codec, the hook and `Publisher.publish` throw. Cancelling the task ends the wait.
-    public func send<C: Command>(_ command: C, key: String? = nil, metadata: Metadata = .init()) async throws {
+    public func send<C: DomainCommand>(_ command: C, key: String? = nil, metadata: Metadata = .init()) async throws {
         let (message, topic) = try await writer.message(for: command, key: key, metadata: metadata)
         try await publisher.publish(message, to: topic)
     }
@@ -25,7 +25,7 @@ extension CQRS {
     ///
     /// - Throws: What the codec, the hook and `DelayedPublisher.publish` throw; `invalidState` when there is nothing that could
     ///   keep it. Cancelling the task ends the wait.
-    public func send<C: Command>(
+    public func send<C: DomainCommand>(
         _ command: C, after delay: Duration, key: String? = nil, metadata: Metadata = .init()
     ) async throws {
         try await publish(command, after: delay, key, metadata)
@@ -61,7 +61,7 @@ extension CQRS {
     ///
     /// - Throws: What the codec and the hook throw, before anything is sent. A `MillraceError` of code `publishFailed` lists by their
     ///   place in the array those that were not accepted; all others were.
-    public func send(_ commands: [any Command], metadata: Metadata = .init()) async throws {
+    public func send(_ commands: [any DomainCommand], metadata: Metadata = .init()) async throws {
         try await publish(all: commands, metadata)
     }
 

@@ -3,7 +3,7 @@ public import Millrace
 /// Calls at the points that every command and event passes.
 public struct CQRSHooks: Sendable {
     /// Before a command is sent: sees it and may change its message. What it throws reaches the sender.
-    public var onSend: (@Sendable (_ message: inout Message, _ command: any Command) async throws -> Void)?
+    public var onSend: (@Sendable (_ message: inout Message, _ command: any DomainCommand) async throws -> Void)?
 
     /// Before an event is published: sees it and may change its message. What it throws reaches the publisher.
     public var onPublish: (@Sendable (_ message: inout Message, _ event: any DomainEvent) async throws -> Void)?

@@ -14,7 +14,7 @@ struct TypedWriter: Sendable {
         metadata[MetadataKey.messageName] = Value.messageName
         if Value.messageVersion != 1 { metadata[MetadataKey.messageVersion] = "\(Value.messageVersion)" }
         var message = try Message.carrying(value, by: codecs, key: key ?? value.messageKey, metadata: metadata)
-        if let command = value as? any Command {
+        if let command = value as? any DomainCommand {
             if let hook = hooks.onSend { try await hook(&message, command) }
         } else if let hook = hooks.onPublish, let event = value as? any DomainEvent {
             try await hook(&message, event)

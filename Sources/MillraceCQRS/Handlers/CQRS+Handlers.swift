@@ -12,7 +12,7 @@ extension CQRS {
     ///   - options: Concurrency, order, middleware and the like.
     ///   - body: Handles a command. What it publishes, sends and replies through its context leaves when it has returned.
     @_disfavoredOverload  // A request's handler returns its answer, also one that does nothing but throw.
-    public func handler<C: Command>(
+    public func handler<C: DomainCommand>(
         _ type: C.Type, named name: String? = nil, options: HandlerOptions = .init(),
         _ body: @escaping @Sendable (C, CQRSContext) async throws -> Void
     ) -> CQRSHandler {
@@ -20,7 +20,7 @@ extension CQRS {
     }
 
     /// A handler for a request, which returns the answer. For the rest see ``handler(_:named:options:_:)-(C.Type,_,_,_)``.
-    public func handler<R: Request>(
+    public func handler<R: DomainRequest>(
         _ type: R.Type, named name: String? = nil, options: HandlerOptions = .init(),
         _ body: @escaping @Sendable (R, CQRSContext) async throws -> R.Reply
     ) -> CQRSHandler {
@@ -47,7 +47,7 @@ extension CQRS {
             body: run.handle)
     }
 
-    private func commandHandler<C: Command>(
+    private func commandHandler<C: DomainCommand>(
         _ type: C.Type, _ name: String?, _ options: HandlerOptions,
         _ body: @escaping @Sendable (C, CQRSContext) async throws -> Void
     ) -> CQRSHandler {

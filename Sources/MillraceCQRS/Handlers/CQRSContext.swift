@@ -27,7 +27,7 @@ public final class CQRSContext {
     // MARK: What is known
 
     /// Logs through the router's observers, with the handler's name.
-    public var logger: Logger { handlerContext.logger }
+    public var logger: HandlerLogger { handlerContext.logger }
     /// The number of this attempt, from 1.
     public var attempt: Int { handlerContext.attempt }
     /// Keys and values that came with the message.
@@ -55,12 +55,12 @@ public final class CQRSContext {
     }
 
     /// Sends a command when the handler has returned. For the rest see ``publish(_:key:metadata:)``.
-    public func send<C: Command>(_ command: C, key: String? = nil, metadata: Metadata = .init()) async throws {
+    public func send<C: DomainCommand>(_ command: C, key: String? = nil, metadata: Metadata = .init()) async throws {
         try await add(command, key, metadata)
     }
 
     /// Sends commands when the handler has returned. See ``publish(_:key:metadata:)``.
-    public func send(_ commands: [any Command], metadata: Metadata = .init()) async throws {
+    public func send(_ commands: [any DomainCommand], metadata: Metadata = .init()) async throws {
         for command in commands { try await add(command, nil, metadata) }
     }
 
@@ -69,7 +69,7 @@ public final class CQRSContext {
     /// It is kept by ``CQRSOptions/delays``. For the rest see ``publish(_:key:metadata:)``.
     ///
     /// - Throws: Also `invalidState` when there is nothing that could keep it.
-    public func send<C: Command>(_ command: C, after delay: Duration, key: String? = nil) async throws {
+    public func send<C: DomainCommand>(_ command: C, after delay: Duration, key: String? = nil) async throws {
         try await add(command, key, after: delay)
     }
 
@@ -115,7 +115,7 @@ public final class CQRSContext {
 
     /// Sends a request at once and waits for its answer: see ``CQRS/request(_:timeout:key:metadata:)``. It carries the correlation
     /// id of the message at hand.
-    public func request<R: Request>(_ request: R, timeout: Duration? = nil) async throws -> R.Reply {
+    public func request<R: DomainRequest>(_ request: R, timeout: Duration? = nil) async throws -> R.Reply {
         var metadata = Metadata()
         stamp(&metadata)
         return try await cqrs.request(request, timeout: timeout, metadata: metadata)

@@ -16,7 +16,7 @@ struct EventRun<E: DomainEvent>: Sendable {
 }
 
 /// What the handler of a command does with a message, which may be a request.
-struct CommandRun<C: Command>: Sendable {
+struct CommandRun<C: DomainCommand>: Sendable {
     let cqrs: CQRS
     let reader: TypedReader<C>
     let failed: FailedRequests

@@ -23,6 +23,6 @@ public struct MessageDescriptor: Sendable, Hashable {
     }
 
     init(_ type: any TypedMessage.Type) {
-        self.init(kind: type is any Command.Type ? .command : .event, name: type.messageName, version: type.messageVersion)
+        self.init(kind: type is any DomainCommand.Type ? .command : .event, name: type.messageName, version: type.messageVersion)
     }
 }

@@ -1,4 +1,4 @@
-/// A message with a Swift type: a ``Command`` or an ``DomainEvent``. Conform to one of those.
+/// A message with a Swift type: a ``DomainCommand`` or an ``DomainEvent``. Conform to one of those.
 ///
 /// On the wire it has a name and a version that do not change when the code does: the name is that of the type, without its module
 /// and the types around it, unless ``messageName`` says otherwise.
@@ -34,18 +34,18 @@ extension TypedMessage {
 }
 
 /// A wish that something is done. Exactly one handler does it.
-public protocol Command: TypedMessage {
+public protocol DomainCommand: TypedMessage {
     /// The errors that the handler may answer a request with. Their values cross the wire. Defaults to none.
     static var replyErrors: [any ReplyError.Type] { get }
 }
 
-extension Command {
+extension DomainCommand {
     /// None.
     public static var replyErrors: [any ReplyError.Type] { [] }
 }
 
 /// A command whose handler answers with a value.
-public protocol Request: Command {
+public protocol DomainRequest: DomainCommand {
     /// What the handler returns.
     associatedtype Reply: Codable & Sendable
 }

@@ -12,7 +12,7 @@ extension CQRS {
     ///   `requestFailed` when the handler gave up, with a ``RemoteFailure`` behind it, `decodingFailed` for an answer that is something
     ///   else, `closed` when the inbox was closed; what sending it throws. `CancellationError` when the task is cancelled: the
     ///   handler is not told, and its answer is counted as late.
-    public func request<R: Request>(
+    public func request<R: DomainRequest>(
         _ request: R, timeout: Duration? = nil, key: String? = nil, metadata: Metadata = .init()
     ) async throws -> R.Reply {
         try await self.request(request, expecting: R.Reply.self, timeout: timeout, key: key, metadata: metadata)
@@ -20,7 +20,7 @@ extension CQRS {
 
     /// Sends a command whose handler answers with ``CQRSContext/reply(_:)``, and waits for the first answer. For the rest see
     /// ``request(_:timeout:key:metadata:)``.
-    public func request<C: Command, Value: Codable & Sendable>(
+    public func request<C: DomainCommand, Value: Codable & Sendable>(
         _ command: C, expecting type: Value.Type, timeout: Duration? = nil, key: String? = nil, metadata: Metadata = .init()
     ) async throws -> Value {
         let replies = try await replies(to: command, as: type, timeout: timeout, key: key, metadata: metadata)
@@ -32,7 +32,7 @@ extension CQRS {
     }
 
     /// Sends a command and waits until it is handled. For the rest see ``request(_:timeout:key:metadata:)``.
-    public func sendAndWait<C: Command>(
+    public func sendAndWait<C: DomainCommand>(
         _ command: C, timeout: Duration? = nil, key: String? = nil, metadata: Metadata = .init()
     ) async throws {
         let (request, timer, message) = try await begin(command, timeout, key, metadata)
@@ -44,14 +44,14 @@ extension CQRS {
     ///
     /// Answers come once and in their order. Letting go of the sequence is enough to stop waiting. Iterating throws what
     /// ``request(_:timeout:key:metadata:)`` throws; `timeout` is the time for all of them.
-    public func replies<C: Command, Value: Codable & Sendable>(
+    public func replies<C: DomainCommand, Value: Codable & Sendable>(
         to command: C, as type: Value.Type, timeout: Duration? = nil, key: String? = nil, metadata: Metadata = .init()
     ) async throws -> Replies<Value> {
         let (request, timer, message) = try await begin(command, timeout, key, metadata)
         return Replies(request, inbox, message.id, C.self, options.codecs, timer)
     }
 
-    private func begin<C: Command>(
+    private func begin<C: DomainCommand>(
         _ command: C, _ timeout: Duration?, _ key: String?, _ metadata: Metadata
     ) async throws -> (PendingRequest, ScheduledTimer, Message) {
         try options.replies.validate()

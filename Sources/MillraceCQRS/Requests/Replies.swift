@@ -8,7 +8,8 @@ public struct Replies<Value: Codable & Sendable>: AsyncSequence, Sendable {
     private let source: ReplySource
 
     init(
-        _ request: PendingRequest, _ inbox: ReplyInbox, _ id: MessageID, _ command: any Command.Type, _ codecs: any CodecFamily,
+        _ request: PendingRequest, _ inbox: ReplyInbox, _ id: MessageID, _ command: any DomainCommand.Type,
+        _ codecs: any CodecFamily,
         _ timer: ScheduledTimer
     ) {
         source = ReplySource(request, inbox, id, command, codecs, timer)
@@ -36,12 +37,13 @@ final class ReplySource: Sendable {
     private let request: PendingRequest
     private let inbox: ReplyInbox
     private let id: MessageID
-    private let command: any Command.Type
+    private let command: any DomainCommand.Type
     private let codecs: any CodecFamily
     private let timer: ScheduledTimer
 
     init(
-        _ request: PendingRequest, _ inbox: ReplyInbox, _ id: MessageID, _ command: any Command.Type, _ codecs: any CodecFamily,
+        _ request: PendingRequest, _ inbox: ReplyInbox, _ id: MessageID, _ command: any DomainCommand.Type,
+        _ codecs: any CodecFamily,
         _ timer: ScheduledTimer
     ) {
         self.request = request

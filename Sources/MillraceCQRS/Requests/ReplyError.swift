@@ -1,6 +1,6 @@
 /// An error that is an answer: a handler throws it, the requester catches it with its values.
 ///
-/// It has to stand among the ``Command/replyErrors`` of its command. The command then is done, and acknowledged; nothing else that
+/// It has to stand among the ``DomainCommand/replyErrors`` of its command. The command then is done, and acknowledged; nothing else that
 /// the handler wanted to publish leaves. Thrown where nobody waits for an answer, it is an error like any other.
 public protocol ReplyError: Error, Codable, Sendable {
     /// The name on the wire. Defaults to the name of the type.

@@ -30,7 +30,7 @@ struct Responder: Sendable {
 
     /// The answer that an error is; nil for one that is none. Throws what the codec throws.
     func answer(
-        to address: ReplyAddress, with error: any Error, of command: any Command.Type
+        to address: ReplyAddress, with error: any Error, of command: any DomainCommand.Type
     ) throws -> Outputs? {
         guard let error = error as? any ReplyError, command.replyErrors.contains(where: { $0 == type(of: error) }) else {
             return nil

@@ -17,10 +17,10 @@ public final class SagaContext {
     }
 
     /// Logs through the router's observers, with the handler's name.
-    public var logger: Logger { context.logger }
+    public var logger: HandlerLogger { context.logger }
 
     /// Sends a command when the state is saved. See ``CQRSContext/send(_:key:metadata:)``.
-    public func send<C: Command>(_ command: C, key: String? = nil, metadata: Metadata = .init()) async throws {
+    public func send<C: DomainCommand>(_ command: C, key: String? = nil, metadata: Metadata = .init()) async throws {
         try await context.send(command, key: key, metadata: metadata)
     }
 
@@ -31,7 +31,7 @@ public final class SagaContext {
 
     /// Sends a command later: a timeout, if the saga has a step for it. It comes also when it is no longer wanted; a saga that has
     /// ended skips it. See ``CQRSContext/send(_:after:key:)``.
-    public func send<C: Command>(_ command: C, after delay: Duration, key: String? = nil) async throws {
+    public func send<C: DomainCommand>(_ command: C, after delay: Duration, key: String? = nil) async throws {
         try await context.send(command, after: delay, key: key)
     }
 

@@ -3,12 +3,12 @@ public import Millrace
 /// Keeps every event, and lets a test wait for one.
 public final class RecordingObserver: Observer {
     private struct State {
-        var events: [Event] = []
-        var waiters: [(matches: @Sendable (Event) -> Bool, found: Finding)] = []
+        var events: [MillraceEvent] = []
+        var waiters: [(matches: @Sendable (MillraceEvent) -> Bool, found: Finding)] = []
     }
 
     private final class Finding: Sendable {
-        let event = Lock<Event?>(nil)
+        let event = Lock<MillraceEvent?>(nil)
         let signal = Signal()
     }
 
@@ -20,10 +20,10 @@ public final class RecordingObserver: Observer {
     public init(level: EventLevel = .trace) { self.level = level }
 
     /// What has happened so far, in order.
-    public var events: [Event] { state.withLock { $0.events } }
+    public var events: [MillraceEvent] { state.withLock { $0.events } }
 
     /// Keeps an event and wakes whoever waits for it.
-    public func observe(_ event: Event) {
+    public func observe(_ event: MillraceEvent) {
         let found = state.withLock { state -> [Finding] in
             state.events.append(event)
             let found = state.waiters.filter { $0.matches(event) }.map(\.found)
@@ -37,7 +37,7 @@ public final class RecordingObserver: Observer {
     }
 
     /// How many events so far `matches` accepts.
-    public func count(where matches: (Event) -> Bool) -> Int { events.count(where: matches) }
+    public func count(where matches: (MillraceEvent) -> Bool) -> Int { events.count(where: matches) }
 
     /// The first event that `matches` accepts, of those that were and those to come.
     ///
@@ -47,10 +47,10 @@ public final class RecordingObserver: Observer {
     /// - Throws: A `MillraceError` of code `deadlineExceeded`, or `CancellationError`.
     @discardableResult
     public func event(
-        within limit: Duration = .seconds(60), where matches: @escaping @Sendable (Event) -> Bool
-    ) async throws -> Event {
+        within limit: Duration = .seconds(60), where matches: @escaping @Sendable (MillraceEvent) -> Bool
+    ) async throws -> MillraceEvent {
         let finding = Finding()
-        let past = state.withLock { state -> Event? in
+        let past = state.withLock { state -> MillraceEvent? in
             if let event = state.events.first(where: matches) { return event }
             state.waiters.append((matches, finding))
             return nil

@@ -18,16 +18,18 @@ extension BenchScenario {
                 Timeout(.seconds(10))
             }
         },
-        router("router-observed", "the same through Metrics, Tracing, PoisonQueue and Retry", isDefault: false) { broker in
+        router(
+            "router-observed", "the same through MetricsMiddleware, TracingMiddleware, PoisonQueue and Retry", isDefault: false
+        ) { broker in
             Router(.quiet) {
-                Metrics(in: MetricsRegistry())
-                Tracing()
+                MetricsMiddleware(in: MetricsRegistry())
+                TracingMiddleware()
                 PoisonQueue("millrace-bench-poison", on: broker)
                 Retry(attempts: 3)
             }
         },
-        router("router-metrics", "the same through Metrics", isDefault: false) { _ in
-            Router(.quiet) { Metrics(in: MetricsRegistry()) }
+        router("router-metrics", "the same through MetricsMiddleware", isDefault: false) { _ in
+            Router(.quiet) { MetricsMiddleware(in: MetricsRegistry()) }
         },
         router("router-dynamic", "the same through three pieces of middleware of one's own", isDefault: false) { _ in
             Router(.quiet) {
@@ -72,7 +74,7 @@ extension BenchScenario {
 
 /// Middleware that does nothing, for the cost of being there.
 struct PassThrough: Middleware {
-    func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+    func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         try await next(message, context)
     }
 }

@@ -52,7 +52,7 @@ extension BenchScenario {
 }
 
 /// A message of the load as a value.
-struct BenchOrder: MillraceCQRS.Command {
+struct BenchOrder: DomainCommand {
     static let messageName = "millrace-bench"
 
     var task: Int

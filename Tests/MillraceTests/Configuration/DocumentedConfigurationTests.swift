@@ -39,7 +39,8 @@ import Testing
         let broker = MemoryTransport()
         let all: [any ConfigurableMiddleware] = [
             Retry(), Throttle(1, per: .seconds(1)), RateLimit(1, per: .seconds(1)) { $0.key }, ConcurrencyLimit(1),
-            Timeout(.seconds(1)), CircuitBreaker(), DelayOnError(), Deduplicate(), PoisonQueue("p", on: broker), Logging(),
+            Timeout(.seconds(1)), CircuitBreaker(), DelayOnError(), Deduplicate(), PoisonQueue("p", on: broker),
+            LoggingMiddleware(),
             RandomFail(),
         ]
         let rows = try text("Docs/configuration.md").split(separator: "\n")

@@ -101,7 +101,7 @@ struct LeaseObserver: Observer {
     let chronicle: Chronicle
     var level: EventLevel { .warning }
 
-    func observe(_ event: Event) {
+    func observe(_ event: MillraceEvent) {
         guard case .leaseExpired(let topic, _, let position, _) = event.kind else { return }
         chronicle.record(.leaseExpired(topic: topic, position: position.low))
     }

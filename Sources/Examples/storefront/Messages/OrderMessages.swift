@@ -20,16 +20,16 @@ extension OrderMessage {
     var messageKey: String? { "\(number)" }
 }
 
-struct PlaceOrder: Command, OrderMessage {
+struct PlaceOrder: DomainCommand, OrderMessage {
     var order: Order
     var number: Int { order.number }
 }
 
-struct CompleteOrder: Command, OrderMessage {
+struct CompleteOrder: DomainCommand, OrderMessage {
     var number: Int
 }
 
-struct CancelOrder: Command, OrderMessage {
+struct CancelOrder: DomainCommand, OrderMessage {
     var number: Int
     var reason: String
 }

@@ -1,18 +1,18 @@
 import MillraceCQRS
 
-struct TakePayment: Command, OrderMessage {
+struct TakePayment: DomainCommand, OrderMessage {
     var number: Int
     var customer: String
     var cents: Int
     var payment: Order.Payment
 }
 
-struct RefundPayment: Command, OrderMessage {
+struct RefundPayment: DomainCommand, OrderMessage {
     var number: Int
 }
 
 /// A customer has had enough time to pay. Comes also when the money is there.
-struct PaymentOverdue: Command, OrderMessage {
+struct PaymentOverdue: DomainCommand, OrderMessage {
     var number: Int
 }
 

@@ -1,6 +1,6 @@
 import MillraceCQRS
 
-struct ShipOrder: Command, OrderMessage {
+struct ShipOrder: DomainCommand, OrderMessage {
     var number: Int
     var sku: String
 }

@@ -66,7 +66,7 @@ final class HandlerMeter: Sendable {
     }
 
     /// Counts what an event of this handler says.
-    func count(_ event: Event.Kind) {
+    func count(_ event: MillraceEvent.Kind) {
         switch event {
         case .messageRetried: retries.increment()
         case .messageFailed:

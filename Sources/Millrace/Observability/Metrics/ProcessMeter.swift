@@ -36,7 +36,7 @@ final class ProcessMeter: Sendable {
         _ registry: MetricsRegistry, _ labels: MetricLabels, errorType: String
     ) throws -> MetricHistogram {
         try registry.histogram(
-            durationName, help: "Time that handlers took, with the middleware inside of Metrics.",
+            durationName, help: "Time that handlers took, with the middleware inside of MetricsMiddleware.",
             labels: labels.adding(["error_type": errorType]))
     }
 

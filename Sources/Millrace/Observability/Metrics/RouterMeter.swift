@@ -13,7 +13,7 @@ final class RouterMeter: Observer {
     func add(_ meter: HandlerMeter) { handlers.withLock { $0[meter.handler] = meter } }
 
     /// Counts an event of one of the handlers.
-    func observe(_ event: Event) {
+    func observe(_ event: MillraceEvent) {
         let handler: String
         switch event.kind {
         case .messageRetried(let name, _, _, _, _), .messageFailed(let name, _, _, _, _), .messagePoisoned(let name, _, _, _),

@@ -7,7 +7,7 @@ final class TransportMeter: Observer {
     init(_ registry: MetricsRegistry) { self.registry = registry }
 
     /// Counts an event. These are rare, so that their counters are looked up each time.
-    func observe(_ event: Event) {
+    func observe(_ event: MillraceEvent) {
         switch event.kind {
         case .leaseExpired(let topic, let group, _, _):
             add(

@@ -1,5 +1,5 @@
 /// Lets a handler log through the router's observers.
-public struct Logger: Sendable {
+public struct HandlerLogger: Sendable {
     private let observers: Observers
     private let handler: String?
 

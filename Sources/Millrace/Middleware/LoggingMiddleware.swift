@@ -2,7 +2,7 @@
 ///
 /// Lines go to the router's observers, like those of `context.logger`. The payload is left out unless asked for. A handler
 /// whose observers listen to none of the levels has no such middleware at all.
-public struct Logging: Middleware {
+public struct LoggingMiddleware: Middleware {
     private var started: EventLevel?
     private var finished: EventLevel?
     private var failed: EventLevel?
@@ -35,7 +35,7 @@ public struct Logging: Middleware {
     }
 
     /// Logs, handles the message, and logs again.
-    public func handle(_ message: Message, _ context: HandlerContext, next: Next) async throws -> Outputs {
+    public func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         let start = context.clock.now
         if let started, context.observers.want(started) { begin(message, context, at: started) }
         do {
@@ -79,17 +79,17 @@ public struct Logging: Middleware {
     func validate(for handler: String) throws {
         guard let payloadLimit, payloadLimit < 1 else { return }
         throw MillraceError.invalidOption(
-            "payloadUpTo", payloadLimit, bound: "at least 1", of: "handler '\(handler)': Logging")
+            "payloadUpTo", payloadLimit, bound: "at least 1", of: "handler '\(handler)': \(name)")
     }
 
     /// Keeps the place of a logging that nobody listens to.
     private struct Silence: StagedMiddleware {
-        var name: String { "Logging" }
+        var name: String { "LoggingMiddleware" }
         var stages: Stages { [] }
     }
 }
 
-extension Logging: ConfigurableMiddleware {
+extension LoggingMiddleware: ConfigurableMiddleware {
     private static let levels: KeyValuePairs<String, EventLevel?> = [
         "trace": .trace, "debug": .debug, "info": .info, "warning": .warning, "error": .error, "none": nil,
     ]

@@ -1,4 +1,4 @@
-extension Event {
+extension MillraceEvent {
     /// What happened, in words that do not change from one event of a kind to the next.
     public var message: String { described.message }
 

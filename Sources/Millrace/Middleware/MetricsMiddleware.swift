@@ -3,7 +3,7 @@
 /// ```swift
 /// let metrics = MetricsRegistry()
 /// let router = Router {
-///     Metrics(in: metrics)
+///     MetricsMiddleware(in: metrics)
 ///     PoisonQueue("orders.poison", on: broker)
 ///     Retry()
 /// }
@@ -16,14 +16,14 @@
 /// Among the middleware of a router it also counts retries, redeliveries, messages that were given up, publishing and
 /// acknowledging, of handlers of batches too, and shows how the handlers are doing while the router runs. Among that of a
 /// handler it only counts and times what the handler does. A handler is to have one.
-public struct Metrics: StagedMiddleware {
+public struct MetricsMiddleware: StagedMiddleware {
     private let registry: MetricsRegistry
     private let watermillNames: Bool
     let router: RouterMeter
     /// Present once it is attached to a handler.
     private var process: ProcessMeter?
 
-    /// Metrics.
+    /// A middleware that measures.
     ///
     /// - Parameters:
     ///   - registry: Where they are kept, and read.
@@ -57,14 +57,14 @@ public struct Metrics: StagedMiddleware {
 
     /// Records how long it took, with the type of the error.
     public func recover(
-        from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
+        from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs {
         process?.fail(error, context.clock.now.nanoseconds &- context.begunAt)
         throw error
     }
 }
 
-extension Metrics: RouterMeasuring {
+extension MetricsMiddleware: RouterMeasuring {
     var observer: any Observer { router }
 
     func meter(for definition: HandlerDefinition) throws -> HandlerMeter {

@@ -1,5 +1,5 @@
 /// Something that happened in a transport or a router.
-public struct Event: Sendable {
+public struct MillraceEvent: Sendable {
     /// How much it matters.
     public let level: EventLevel
     /// What it was.

@@ -7,12 +7,12 @@
 /// whether it is the parent as well. Without an exporter nothing is recorded, and `traceparent` and `tracestate` are passed on as they came.
 ///
 /// `context.trace` is the current span: make it the parent of what a handler does elsewhere.
-public struct Tracing: StagedMiddleware {
+public struct TracingMiddleware: StagedMiddleware {
     private let exporter: (any SpanExporter)?
     private let ids: RandomSource
     private let continuesTraces: Bool
 
-    /// Tracing.
+    /// A middleware that traces.
     ///
     /// - Parameters:
     ///   - exporter: Where spans go; nil, the default, for passing contexts on only.
@@ -45,7 +45,7 @@ public struct Tracing: StagedMiddleware {
         guard trace.isSampled else { return }
         // In this order, so that no output seems to be made after the span has ended.
         context.spanBegunAt = context.clock.now
-        context.span = Span(
+        context.span = SpanData(
             name: "process \(context.topic)", kind: .consumer, context: trace, parent: parent,
             start: context.clock.unixNanoseconds, attributes: attributes(message, context),
             links: origin.map { [$0] } ?? [])
@@ -65,7 +65,7 @@ public struct Tracing: StagedMiddleware {
 
     /// Ends the span of the message with the error.
     public func recover(
-        from error: any Error, _ message: Message, _ context: HandlerContext, next: Next
+        from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs {
         end(context, error: error)
         throw error
@@ -76,7 +76,7 @@ public struct Tracing: StagedMiddleware {
     ) -> TraceContext {
         let created = trace.child(ids)
         guard created.isSampled, let topic else { return created }
-        let span = Span(
+        let span = SpanData(
             name: "create \(topic)", kind: .producer, context: created, parent: trace, start: context.clock.unixNanoseconds,
             attributes: [
                 ("messaging.system", .string(context.system)), ("messaging.operation.name", "create"),

@@ -1,5 +1,5 @@
 /// A piece of work that was traced.
-public struct Span: Sendable {
+public struct SpanData: Sendable {
     /// The role of a span among others, by OpenTelemetry.
     public enum Kind: String, Sendable {
         /// Did something within the process.
