@@ -64,6 +64,18 @@ struct Stopwatch: Middleware {
     }
 }
 
+struct BatchStopwatch: BatchMiddleware {
+    func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
+        try await next(message, context)
+    }
+
+    func handle(_ batch: HandlerBatch, _ context: HandlerContext, next: NextBatchHandler) async throws {
+        let start = context.clock.now
+        defer { context.logger.debug("handled", ["batch": batch.count, "took": start.duration(to: context.clock.now)]) }
+        try await next(batch, context)
+    }
+}
+
 func selectiveRetry() -> Retry {
     Retry(
         attempts: 10,

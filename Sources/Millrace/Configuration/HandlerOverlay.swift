@@ -45,7 +45,7 @@ final class HandlerOverlay: Sendable {
                 throw settings.place(ofMiddleware: name, node).error(
                     ": the handler takes batches, and middleware stands around single messages")
             }
-            return (definition, [], settings?.place)
+            return (definition, definition.layers(inside: outer), settings?.place)
         }
         var own = definition.options.middleware
         try applyDefaults(to: &own)

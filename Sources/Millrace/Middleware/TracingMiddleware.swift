@@ -47,7 +47,7 @@ public struct TracingMiddleware: StagedMiddleware {
         context.spanBegunAt = context.clock.now
         context.span = SpanData(
             name: "process \(context.topic)", kind: .consumer, context: trace, parent: parent,
-            start: context.clock.unixNanoseconds, attributes: attributes(message, context),
+            start: context.clock.unixNanoseconds, attributes: MessagingAttributes.process(message, context),
             links: origin.map { [$0] } ?? [])
     }
 
@@ -78,12 +78,7 @@ public struct TracingMiddleware: StagedMiddleware {
         guard created.isSampled, let topic else { return created }
         let span = SpanData(
             name: "create \(topic)", kind: .producer, context: created, parent: trace, start: context.clock.unixNanoseconds,
-            attributes: [
-                ("messaging.system", .string(context.system)), ("messaging.operation.name", "create"),
-                ("messaging.operation.type", "create"), ("messaging.destination.name", .string(topic)),
-                ("messaging.message.id", "\(output.id)"), ("messaging.message.body.size", .int(output.payload.count)),
-                ("millrace.handler", .string(context.handler)),
-            ])
+            attributes: MessagingAttributes.create(output, for: topic, context))
         exporter?.export(span)
         return created
     }
@@ -98,16 +93,5 @@ public struct TracingMiddleware: StagedMiddleware {
             span.attributes.append(("error.type", .string(ErrorName.of(error))))
         }
         exporter?.export(span)
-    }
-
-    private func attributes(_ message: Message, _ context: HandlerContext) -> [(String, SpanValue)] {
-        var attributes: [(String, SpanValue)] = [
-            ("messaging.system", .string(context.system)), ("messaging.operation.name", "process"),
-            ("messaging.operation.type", "process"), ("messaging.destination.name", .string(context.topic)),
-            ("messaging.message.id", "\(message.id)"), ("messaging.message.body.size", .int(message.payload.count)),
-            ("millrace.handler", .string(context.handler)), ("millrace.attempt", .int(context.attempt)),
-        ]
-        if let group = context.group { attributes.append(("messaging.consumer.group.name", .string(group))) }
-        return attributes
     }
 }

@@ -56,6 +56,14 @@ public struct Observers: Sendable {
         return isKnown ? self : Observers(all + [observer])
     }
 
+    /// The first of a type; nil if there is none.
+    public func first<Wanted: Observer>(of type: Wanted.Type) -> Wanted? {
+        for observer in all {
+            if let wanted = observer as? Wanted { return wanted }
+        }
+        return nil
+    }
+
     /// What is used unless told otherwise: warnings and errors on standard error.
     public static let standard = Observers([ConsoleLog()])
 

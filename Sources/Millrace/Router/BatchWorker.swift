@@ -76,6 +76,7 @@ final class BatchWorker: Worker, @unchecked Sendable {
     private func handle(_ batch: DeliveryBatch) async {
         if let first = batch.records.first {
             context.begin(first, receivedAt: batch.receivedAt, maximumAttempts: .max)
+            context.messageID = nil
         }
         let settlements = HandlerBatch.Settlements()
         let clock = scope.environment.clock

@@ -25,6 +25,8 @@ public final class HandlerContext {
     /// Everyone who wants to know what happens.
     public let observers: Observers
 
+    /// The id of the message at hand; nil in a handler of batches.
+    public internal(set) var messageID: MessageID?
     /// The number of this attempt, from 1; retries in place and redeliveries both count.
     public internal(set) var attempt = 1
     /// How often the transport has handed the message out, this time included.
@@ -95,6 +97,7 @@ public final class HandlerContext {
 
     @inline(__always)
     func begin(_ record: DeliveryRecord, receivedAt: ClockInstant, maximumAttempts: Int) {
+        messageID = record.message.id
         attempt = record.attempt
         deliveryAttempt = record.attempt
         position = record.position

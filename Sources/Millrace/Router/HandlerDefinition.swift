@@ -33,6 +33,12 @@ struct HandlerDefinition: Sendable {
 
     var isBatch: Bool { if case .batch = body { true } else { false } }
 
+    /// What stands around the handler: `outer` and then its own, of a handler of batches what can stand there.
+    func layers(inside outer: [any Middleware]) -> [any Middleware] {
+        let all = outer + options.middleware
+        return isBatch ? all.filter { $0 is any BatchMiddleware } : all
+    }
+
     var subscription: SubscriptionOptions {
         SubscriptionOptions(
             group: group, prefetch: options.effectivePrefetch, ordered: options.ordered, lease: options.lease,

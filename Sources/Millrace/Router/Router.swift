@@ -52,7 +52,7 @@ public final class Router: Sendable {
     /// Registers a handler, with the settings that there are for it; starts it when the router runs already.
     func register(_ definition: HandlerDefinition) throws {
         guard let overlay else {
-            return try add(definition, layers: definition.isBatch ? [] : middleware + definition.options.middleware)
+            return try add(definition, layers: definition.layers(inside: middleware))
         }
         let (configured, layers, place) = try overlay.apply(to: definition, inside: middleware)
         do {
@@ -245,6 +245,11 @@ public final class Router: Sendable {
     /// Cancels what handlers are doing, at once: for a user who does not want to wait for the drain timeout.
     func cutOff() {
         for handler in state.withLock({ $0.handlers }) { handler.cutOff() }
+    }
+
+    /// Cancels what handlers are doing if the shutdown has been asked for already: for whoever asks a second time.
+    package func cutOffIfDraining() {
+        if shutdownRequested.hasFired { cutOff() }
     }
 
     // MARK: Handlers while running

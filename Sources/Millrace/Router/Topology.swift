@@ -30,7 +30,7 @@ public struct Topology: Sendable, Codable, Hashable {
             concurrency = definition.options.concurrency
             ordered = definition.options.ordered
             isBatch = definition.isBatch
-            self.middleware = definition.isBatch ? [] : (middleware + definition.options.middleware).map(\.name)
+            self.middleware = definition.layers(inside: middleware).map(\.name)
         }
 
         init(

@@ -26,6 +26,7 @@ final class WorkerPool: Sendable {
             timeout = chain.slotTimeout
             workers = (0..<options.concurrency).map { _ in MessageWorker(scope, chain: chain) }
         case .batch(let body, let limit, let wait):
+            let body = BatchChain.wrap(body, in: middleware)
             workers = (0..<options.concurrency).map { _ in BatchWorker(scope, body: body, upTo: limit, within: wait) }
         }
         // Deadlines are kept to an eighth; stuck workers are found and leases renewed at leisure.

@@ -23,7 +23,9 @@ struct InstrumentFamily: Sendable {
     /// The values of the labels, in the order in which the series were made.
     var order: [[String]] = []
     var series: [[String]: Instrument] = [:]
-    /// Shared by all that were one too many.
+    /// What the series is labelled with that is shared by all that were one too many.
+    static let overflowLabels: MetricLabels = ["otel_metric_overflow": "true"]
+    /// That series.
     var overflow: Instrument?
 
     /// The labels' values in the family's order. Throws a ``MillraceError`` of code `invalidOption` when somebody means another
@@ -53,7 +55,7 @@ struct InstrumentFamily: Sendable {
             }
         }
         if let overflow {
-            samples.append(MetricSample(labels: ["otel_metric_overflow": "true"], value: overflow.value))
+            samples.append(MetricSample(labels: Self.overflowLabels, value: overflow.value))
         }
         return MetricFamily(name: name, help: help, kind: kind, samples: samples)
     }

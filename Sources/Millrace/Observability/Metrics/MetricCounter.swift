@@ -5,12 +5,15 @@ import Synchronization
 /// Adding to it is one atomic addition without a lock.
 public final class MetricCounter: Sendable {
     private let total = Atomic<Int>(0)
+    private let forward: (@Sendable (Int) -> Void)?
 
-    init() {}
+    init(forwardingTo forward: (@Sendable (Int) -> Void)? = nil) { self.forward = forward }
 
     /// Adds to the count. A negative `amount` is ignored.
     public func increment(by amount: Int = 1) {
-        if amount > 0 { total.wrappingAdd(amount, ordering: .relaxed) }
+        guard amount > 0 else { return }
+        total.wrappingAdd(amount, ordering: .relaxed)
+        forward?(amount)
     }
 
     /// The count so far.

@@ -6,13 +6,18 @@ import Synchronization
 public final class MetricGauge: Sendable {
     private let bits = Atomic<UInt64>(0)
 
-    init() {}
+    private let forward: (@Sendable (Double) -> Void)?
+
+    init(forwardingTo forward: (@Sendable (Double) -> Void)? = nil) { self.forward = forward }
 
     /// The present value; 0 at first.
     public var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
 
     /// Replaces the value.
-    public func set(_ value: Double) { bits.store(value.bitPattern, ordering: .relaxed) }
+    public func set(_ value: Double) {
+        bits.store(value.bitPattern, ordering: .relaxed)
+        forward?(value)
+    }
 
     /// Adds to the value; a negative amount lowers it.
     public func add(_ amount: Double) {
@@ -21,7 +26,10 @@ public final class MetricGauge: Sendable {
             let sum = Double(bitPattern: current) + amount
             let (exchanged, original) = bits.weakCompareExchange(
                 expected: current, desired: sum.bitPattern, ordering: .relaxed)
-            if exchanged { return }
+            if exchanged {
+                forward?(sum)
+                return
+            }
             current = original
         }
     }

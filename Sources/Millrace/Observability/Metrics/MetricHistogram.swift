@@ -15,9 +15,11 @@ public final class MetricHistogram: Sendable {
     let bounds: [Int64]
     private let storage: HistogramStorage
     private let sum = Atomic<Int64>(0)
+    private let forward: (@Sendable (Int64, Int) -> Void)?
 
-    init(bounds: [Int64]) {
+    init(bounds: [Int64], forwardingTo forward: (@Sendable (Int64, Int) -> Void)? = nil) {
         self.bounds = bounds
+        self.forward = forward
         storage = HistogramStorage(bounds)
     }
 
@@ -32,6 +34,7 @@ public final class MetricHistogram: Sendable {
         let value = max(0, nanoseconds)
         storage.add(count, at: value)
         sum.wrappingAdd(value &* Int64(count), ordering: .relaxed)
+        forward?(value, count)
     }
 
     /// What was recorded so far. Taken while others record, the sum may be that of a moment earlier or later.

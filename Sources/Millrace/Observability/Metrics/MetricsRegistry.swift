@@ -21,11 +21,19 @@ public final class MetricsRegistry: Sendable {
     }
 
     private let state = Lock(State())
+    private let forwarder: (any MetricsForwarder)?
+    private let collected: CollectedForwards?
 
     /// An empty registry.
     ///
-    /// - Parameter maximumSeries: The most series that one metric may have; at least 1. Defaults to 10,000.
-    public init(maximumSeries: Int = 10_000) { self.maximumSeries = max(1, maximumSeries) }
+    /// - Parameters:
+    ///   - maximumSeries: The most series that one metric may have; at least 1. Defaults to 10,000.
+    ///   - forwarder: Is told of all that is counted and measured, besides; nil, the default, for nobody.
+    public init(maximumSeries: Int = 10_000, forwardingTo forwarder: (any MetricsForwarder)? = nil) {
+        self.maximumSeries = max(1, maximumSeries)
+        self.forwarder = forwarder
+        collected = forwarder.map { CollectedForwards($0) }
+    }
 
     // MARK: Instruments
 
@@ -38,14 +46,18 @@ public final class MetricsRegistry: Sendable {
     /// - Throws: A ``MillraceError`` of code `invalidOption` for names that are not valid, and for a name that is taken by
     ///   another kind of metric or has other label names.
     public func counter(_ name: String, help: String, labels: MetricLabels = [:]) throws -> MetricCounter {
-        let instrument = try instrument(name, help, .counter, [], labels) { .counter(MetricCounter()) }
+        let instrument = try instrument(name, help, .counter, [], labels) { [forwarder] labels in
+            .counter(MetricCounter(forwardingTo: forwarder?.counter(name, labels: labels)))
+        }
         if case .counter(let counter) = instrument { return counter }
         throw Self.wrongKind(name)
     }
 
     /// A gauge: the one that was made for the name and labels before, or a new one. See ``counter(_:help:labels:)``.
     public func gauge(_ name: String, help: String, labels: MetricLabels = [:]) throws -> MetricGauge {
-        let instrument = try instrument(name, help, .gauge, [], labels) { .gauge(MetricGauge()) }
+        let instrument = try instrument(name, help, .gauge, [], labels) { [forwarder] labels in
+            .gauge(MetricGauge(forwardingTo: forwarder?.gauge(name, labels: labels)))
+        }
         if case .gauge(let gauge) = instrument { return gauge }
         throw Self.wrongKind(name)
     }
@@ -62,8 +74,8 @@ public final class MetricsRegistry: Sendable {
         _ name: String, help: String, buckets: [Duration] = MetricHistogram.defaultBuckets, labels: MetricLabels = [:]
     ) throws -> MetricHistogram {
         let bounds = try MetricHistogram.bounds(of: buckets, for: name)
-        let instrument = try instrument(name, help, .histogram, bounds, labels) {
-            .histogram(MetricHistogram(bounds: bounds))
+        let instrument = try instrument(name, help, .histogram, bounds, labels) { [forwarder] labels in
+            .histogram(MetricHistogram(bounds: bounds, forwardingTo: forwarder?.histogram(name, labels: labels)))
         }
         if case .histogram(let histogram) = instrument { return histogram }
         throw Self.wrongKind(name)
@@ -71,7 +83,7 @@ public final class MetricsRegistry: Sendable {
 
     private func instrument(
         _ name: String, _ help: String, _ kind: MetricKind, _ bounds: [Int64], _ labels: MetricLabels,
-        make: () -> Instrument
+        make: (MetricLabels) -> Instrument
     ) throws -> Instrument {
         try state.withLock { state in
             if state.families[name] == nil {
@@ -85,10 +97,10 @@ public final class MetricsRegistry: Sendable {
             if let known = family.series[values] { return known }
             let instrument: Instrument
             if family.order.count >= maximumSeries {
-                instrument = family.overflow ?? make()
+                instrument = family.overflow ?? make(InstrumentFamily.overflowLabels)
                 state.families[name]?.overflow = instrument
             } else {
-                instrument = make()
+                instrument = make(labels)
                 state.families[name]?.order.append(values)
                 state.families[name]?.series[values] = instrument
             }
@@ -145,18 +157,34 @@ public final class MetricsRegistry: Sendable {
 
     /// All metrics as they are now, by name.
     public func collect() -> [MetricFamily] {
-        let (families, collectors) = state.withLock { ($0.families, $0.collectors) }
+        let (collected, families) = askCollectors()
+        return (families.values.map(\.snapshot) + collected).sorted { $0.name < $1.name }
+    }
+
+    /// Asks the collectors, and passes what they state on to where the registry forwards to; does nothing where it does not.
+    ///
+    /// What instruments count is forwarded as it happens. What collectors know, nobody hears of until they are asked: whoever
+    /// forwards has to call this at intervals.
+    public func forwardCollected() {
+        guard let collected else { return }
+        for family in askCollectors().collected { collected.forward(family) }
+    }
+
+    /// What the collectors state, without the names that instruments have, and the instruments.
+    private func askCollectors() -> (collected: [MetricFamily], families: [String: InstrumentFamily]) {
+        let collectors = state.withLock { $0.collectors }
         var samples = MetricSamples()
         // Outside of the lock: a collector may ask for instruments.
         for collector in collectors { collector.collect(&samples) }
-        var all = families.values.map(\.snapshot)
+        let families = state.withLock { $0.families }
+        var collected: [MetricFamily] = []
         for (name, family) in samples.families where families[name] == nil {
             let values = family.order.prefix(maximumSeries).map { labels in
                 MetricSample(labels: labels, value: .number(family.values[labels] ?? 0))
             }
-            all.append(MetricFamily(name: name, help: family.help, kind: family.kind, samples: values))
+            collected.append(MetricFamily(name: name, help: family.help, kind: family.kind, samples: values))
         }
-        return all.sorted { $0.name < $1.name }
+        return (collected, families)
     }
 }
 
