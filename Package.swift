@@ -17,6 +17,22 @@ let libraryChecks: [Target] = ["AMQP", "Brokers", "Compression", "HTTP", "Kafka"
     .target(name: "Check\(name)", path: "Sources/CLibraries/Checks/\(name)", publicHeadersPath: ".")
 }
 
+/// An adapter to a package of Swift's ecosystem. It is behind the trait of its name, and empty without it: see Docs/integrations.md.
+func adapter(_ name: String, to products: [(product: String, package: String)], trait: String) -> Target {
+    .target(
+        name: name,
+        dependencies: ["Millrace"]
+            + products.map { .product(name: $0.product, package: $0.package, condition: .when(traits: [trait])) },
+        swiftSettings: strict)
+}
+
+let adapters: [Target] = [
+    adapter("MillraceSwiftLog", to: [("Logging", "swift-log")], trait: "SwiftLog"),
+    adapter("MillraceSwiftMetrics", to: [("Metrics", "swift-metrics")], trait: "SwiftMetrics"),
+    adapter("MillraceSwiftTracing", to: [("Tracing", "swift-distributed-tracing")], trait: "SwiftDistributedTracing"),
+    adapter("MillraceServiceLifecycle", to: [("ServiceLifecycle", "swift-service-lifecycle")], trait: "ServiceLifecycle"),
+]
+
 let package = Package(
     name: "millrace",
     platforms: [.macOS(.v15)],
@@ -33,12 +49,34 @@ let package = Package(
         .library(name: "MillraceHTTP", targets: ["MillraceHTTP", "CheckHTTP"]),
         .library(name: "MillraceOTLP", targets: ["MillraceOTLP"]),
         .library(name: "MillraceTesting", targets: ["MillraceTesting"]),
+        .library(name: "MillraceSwiftLog", targets: ["MillraceSwiftLog"]),
+        .library(name: "MillraceSwiftMetrics", targets: ["MillraceSwiftMetrics"]),
+        .library(name: "MillraceSwiftTracing", targets: ["MillraceSwiftTracing"]),
+        .library(name: "MillraceServiceLifecycle", targets: ["MillraceServiceLifecycle"]),
         .executable(name: "quickstart", targets: ["quickstart"]),
         .executable(name: "pipeline", targets: ["pipeline"]),
         .executable(name: "observed", targets: ["observed"]),
         .executable(name: "configured", targets: ["configured"]),
         .executable(name: "storefront", targets: ["storefront"]),
         .executable(name: "millrace", targets: ["MillraceTool"]),
+    ],
+    // None is enabled unless somebody asks for it.
+    traits: [
+        .trait(name: "SwiftLog", description: "Events as lines of swift-log: the product MillraceSwiftLog."),
+        .trait(name: "SwiftMetrics", description: "Metrics by way of swift-metrics: the product MillraceSwiftMetrics."),
+        .trait(
+            name: "SwiftDistributedTracing",
+            description: "Spans by way of swift-distributed-tracing: the product MillraceSwiftTracing."),
+        .trait(
+            name: "ServiceLifecycle",
+            description: "A router as a service of swift-service-lifecycle: the product MillraceServiceLifecycle."),
+    ],
+    // Each for its trait alone: without that it is not even looked up, so that the package is built without a network.
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.2.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.6.0"),
     ],
     targets: [
         // C libraries. Without `pkgConfig`: SwiftPM would warn everybody who does not have the library, needed or not.
@@ -221,5 +259,5 @@ let package = Package(
         .executableTarget(
             name: "simulation", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], path: "Tests/Simulation",
             swiftSettings: strict),
-    ] + libraryChecks
+    ] + adapters + libraryChecks
 )
