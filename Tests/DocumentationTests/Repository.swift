@@ -12,10 +12,10 @@ enum Repository {
         return (["README.md"] + files(under: "Docs", withExtension: "md") + catalogs).sorted()
     }()
 
-    /// The sources that are built and that documents may quote.
-    static let examples: [SourceText] = files(under: "Sources/Examples", withExtension: "swift").compactMap { path in
-        (try? text(of: path)).map(SourceText.init)
-    }
+    /// The sources that are built and that documents may quote. Those of the adapters are built by `Tests/Ecosystem/run`.
+    static let examples: [SourceText] = ["Sources/Examples", "Tests/Ecosystem/Tests"]
+        .flatMap { files(under: $0, withExtension: "swift") }
+        .compactMap { path in (try? text(of: path)).map(SourceText.init) }
 
     /// The text of a file.
     static func text(of path: String) throws -> String {
