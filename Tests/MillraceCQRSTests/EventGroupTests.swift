@@ -58,6 +58,35 @@ import Testing
         }
     }
 
+    /// Programs of others give many messages one id; what is noted of one of them must not count for the next.
+    @Test func eventsThatShareAnIDAreToldApart() async throws {
+        let shop = try shop()
+        let log = Log<String>()
+        try shop.router.register(
+            shop.cqrs.group("list", options: .init(redelivery: .constant())) {
+                OnEvent(Opened.self, named: "first") { event, context in
+                    if event.account == "b", context.attempt == 1 { throw Flaky() }
+                    log.append("first \(event.account)")
+                }
+                OnEvent(Opened.self, named: "second") { event, context in
+                    if event.account == "a", context.attempt == 1 { throw Flaky() }
+                    log.append("second \(event.account)")
+                }
+            })
+        let opened = try await shop.probe(Opened.self)
+        let all: Set = ["first a", "second a", "first b", "second b"]
+        try await withRunning(shop.router) {
+            try await shop.cqrs.publish([Opened(account: "a"), Opened(account: "b")])
+            #expect(Set(try await log.reach(4)) == all)
+            // The same once more, as somebody else would publish them.
+            for event in try await opened.collect(2) {
+                try await shop.broker.publish(
+                    Message(id: "the one", payload: event.payload, metadata: event.metadata), to: "events")
+            }
+            #expect(Set(try await log.reach(8).suffix(4)) == all)
+        }
+    }
+
     /// The outputs of who has succeeded leave also when the event is given up.
     @Test func whatHasSucceededStandsWhenTheEventIsGivenUp() async throws {
         let poison = MemoryTransport(observers: Observers([]))

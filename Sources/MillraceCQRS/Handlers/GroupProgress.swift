@@ -23,7 +23,15 @@ struct GroupProgress: Sendable {
         let isFirst =
             trustsAttempts && context.attempt == 1 && context.deliveryAttempt == 1
             && message.metadata[MetadataKey.replays] == nil
-        return Pass(store: store, prefix: "\(prefix)\(message.id):", window: window, asks: !isFirst)
+        return Pass(store: store, prefix: prefix + name(of: message), window: window, asks: !isFirst)
+    }
+
+    /// What tells an event from all others: ids by others are shared by many.
+    private func name(of message: Message) -> String {
+        var content = ContentHash()
+        content.combine(message.key ?? "")
+        message.payload.withUnsafeBytes { content.combine($0) }
+        return "\(message.id)-\(String(content.value, radix: 16)):"
     }
 
     struct Pass: Sendable {
