@@ -8,9 +8,9 @@ let package = Package(
     dependencies: [
         .package(path: "../millrace", traits: ["SwiftLog", "SwiftMetrics", "SwiftDistributedTracing", "ServiceLifecycle"]),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.7.0"),
-        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.7.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.3.0"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.6.3"),
     ],
     targets: [
         .executableTarget(
