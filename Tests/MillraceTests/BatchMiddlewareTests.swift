@@ -35,7 +35,10 @@ import Testing
             Bracket(label: "outer") { notes.yield($0) }
             Retry()
         }
-        let own = HandlerOptions(middleware: [Correlation(), Bracket(label: "inner") { notes.yield($0) }])
+        let own = HandlerOptions {
+            Correlation()
+            Bracket(label: "inner") { notes.yield($0) }
+        }
         try router.consumeBatches("index", from: "pages", on: bench.broker, upTo: 2, within: .seconds(60), own) { _, context in
             notes.yield("\(Bracket.open) \(context.messageID == nil)")
             notes.finish()
