@@ -85,7 +85,7 @@ public final class KafkaTransport: Transport {
         let selection = try KafkaSelection(topic)
         try SubscriptionOptions(group: group).validate()
         try subscriptions.checkOpen()
-        _ = try await catalog.partitions(of: selection)
+        _ = try await catalog.partitions(of: selection, making: self.options.newTopics)
     }
 
     /// Opens a subscription with a consumer of its own. See `Subscriber`.
@@ -103,9 +103,12 @@ public final class KafkaTransport: Transport {
         options.group = options.group ?? self.options.group
         let position = options.start ?? (options.group == nil ? .now : .beginning)
         let retries = KafkaRetryTopics(self.options, selection, options)
-        for topic in retries?.names ?? [] { _ = try await catalog.partitions(of: KafkaSelection(topic)) }
+        for topic in retries?.names ?? [] {
+            let new = self.options.newTopics?.forRetries(after: retries?.delay(of: topic) ?? .zero)
+            _ = try await catalog.partitions(of: KafkaSelection(topic), making: new)
+        }
         let topics = KafkaTopicTable(selection.names)
-        let partitions = try await catalog.partitions(of: selection).flatMap { found in
+        let partitions = try await catalog.partitions(of: selection, making: self.options.newTopics).flatMap { found in
             found.numbers.map { KafkaPartition($0, ofTopic: topics.number(of: found.topic)) }
         }
         let ends = KafkaStart.needsEnds(position) ? try await catalog.ends(of: partitions, topics) : [:]

@@ -15,6 +15,7 @@ public final class RedisTransport: Transport {
     let observers: AttachableObservers
     let loop: EventLoop
     let commands: RedisConnection
+    let serverClock: ServerClock
     private let tls: TLSContext?
     private let random = RandomSource()
     private let gate: PublishGate
@@ -27,8 +28,9 @@ public final class RedisTransport: Transport {
     ///
     /// - Parameters:
     ///   - options: Where the server is, and how to treat it.
-    ///   - clock: What delays, leases and time-outs are measured by.
-    ///   - observers: Are told of connections, expired leases and late settlements.
+    ///   - clock: What delays, leases and time-outs are measured by. What is stored, the server's clock decides about.
+    ///   - observers: Are told of connections, expired leases, late settlements, and of a clock that differs from the server's by more
+    ///     than 2 seconds.
     /// - Throws: A `MillraceError`: `invalidOption`; `connectionFailed` when the server can't be reached within the connect
     ///   time-out, or refuses the password; `unsupported` for a node of a Redis Cluster.
     public init(
@@ -41,10 +43,13 @@ public final class RedisTransport: Transport {
         self.observers = AttachableObservers(observers)
         gate = PublishGate(capacity: options.maximumPending)
         loop = try EventLoop(name: "millrace-redis")
+        serverClock = ServerClock(clock, self.observers)
         commands = RedisConnection(
-            options, tls: tls, role: "commands", loop: loop, clock: clock, random: random, observers: self.observers)
+            options, tls: tls, role: "commands", loop: loop, clock: clock, random: random, observers: self.observers,
+            serverClock: serverClock, asksForTime: true)
         let trimmer =
-            options.retention.needsTrimming ? RedisTrimmer(options.retention, commands: commands, clock: clock) : nil
+            options.retention.needsTrimming
+            ? RedisTrimmer(options.retention, commands: commands, clock: clock, observers: self.observers) : nil
         self.trimmer = trimmer
         commands.open()
         do {
@@ -145,7 +150,7 @@ public final class RedisTransport: Transport {
         }
         let reader = RedisConnection(
             self.options, tls: tls, role: "reader", loop: loop, clock: clock, random: random, observers: observers,
-            isPatient: true)
+            serverClock: serverClock, isPatient: true)
         let subscription = RedisSubscription(
             self, topic: topic, consumer: consumerName(for: topic, options.group), options, reader: reader, after: last)
         reader.open()

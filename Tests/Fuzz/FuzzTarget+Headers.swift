@@ -62,9 +62,15 @@ extension FuzzTarget {
             var message = message(bytes)
             guard let opened = topics.open(&message) else { return nil }
             let entry = DeliveryBuffer.Entry(message: message, attempt: opened.attempt, position: Position(low: 1))
-            var letter = topics.letter(of: entry, at: opened.retryAt)
+            let now: Int64 = 1_000
+            let wait = opened.wait(now: now, waited: .zero, usual: .seconds(1))
+            let longest = opened.delay.map { Duration.milliseconds($0) } ?? .seconds(1)
+            guard (.zero...longest).contains(wait) else { return "\(opened) waits for \(wait)" }
+            var letter = topics.letter(of: entry, after: wait, now: now)
             guard let again = topics.open(&letter) else { return "what is tried again is another group's" }
-            return again.retryAt == opened.retryAt && again.attempt == min(opened.attempt + 1, 1_000_000_000)
+            let kept = Duration.milliseconds(wait.nanosecondsClamped / 1_000_000)
+            return again.wait(now: now, waited: .zero, usual: .zero) == kept
+                && again.attempt == min(opened.attempt + 1, 1_000_000_000)
                 ? nil : "\(opened) comes back as \(again)"
         },
     ]

@@ -17,7 +17,7 @@ extension FuzzTarget {
         FuzzTarget("reply", weight: 4) { bytes in
             let message = message(bytes)
             _ = message.metadata[MetadataKey.replyKind].flatMap(ReplyKind.init)
-            guard let address = ReplyAddress(of: message) else { return nil }
+            guard let address = ReplyAddress(of: message, in: "orders", for: "ledger") else { return nil }
             return (try? Naming.checkTopic(address.topic)) == nil ? "its topic can't be one: '\(address.topic)'" : nil
         },
         FuzzTarget("envelope", weight: 2) { bytes in

@@ -270,12 +270,50 @@ private struct Trip: Codable, Hashable, Sendable {
         #expect(shop.router.describe().handlers.count == 1)
     }
 
+    /// The process whose clock is ahead has written when the reminder is due, and has died before it could hand it over.
+    @Test func waitsNoLongerThanTheDelayForWhatAnotherClockHasPutOff() async throws {
+        let store = InMemoryStateStore()
+        let broker = MemoryTransport(observers: Observers([]))
+        func run(_ delays: Delays, _ clock: any SchedulingClock, _ body: (CQRS) async throws -> Void) async throws {
+            var options = CQRSOptions.quiet
+            (options.clock, options.delays) = (clock, delays)
+            let cqrs = CQRS(on: broker, topics: .perType(prefix: "bank."), options)
+            let router = Router(.quiet([cqrs]))
+            let handler = HandlerOptions(redelivery: .constant(.milliseconds(1)))
+            try router.register(trips(cqrs, in: store, SagaOptions(handler: handler), overdue: .seconds(10)))
+            try await withRunning(router) { try await body(cqrs) }
+        }
+        let down = Delays(isDown: true)
+        try await run(down, SkewedClock(by: .seconds(7_200))) { cqrs in
+            try await cqrs.publish(Booked(trip: "Oslo"))
+            try await down.asked.reach(1)
+        }
+        let up = Delays(isDown: false)
+        try await run(up, SystemClock.shared) { _ in
+            let delay = try #require(try await up.asked.reach(1).first)
+            #expect(delay <= .seconds(10) && delay > .seconds(5))
+        }
+    }
+
     @Test func saysWhenNothingKeepsADelay() async throws {
         let broker = MemoryTransport(observers: Observers([]))
         let cqrs = CQRS(
             publishingOn: PickyPublisher(broker) { _, _ in nil }, subscribingOn: broker, topics: .perType(prefix: "bank."), .quiet
         )
         await expectError(.invalidState) { try await cqrs.send(Pay(trip: "Oslo"), after: .seconds(1)) }
+    }
+}
+
+/// Notes for how long messages are to be kept.
+private final class Delays: DelayedPublisher {
+    private let isDown: Bool
+    let asked = Log<Duration>()
+
+    init(isDown: Bool) { self.isDown = isDown }
+
+    func publish(_ messages: [Message], to topic: String, after delay: Duration) async throws {
+        asked.append(delay)
+        if isDown { throw MillraceError(.connectionFailed, "down", isRetriable: true) }
     }
 }
 

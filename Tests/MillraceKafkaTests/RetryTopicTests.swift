@@ -114,6 +114,68 @@ extension KafkaTests {
             await transport.close()
         }
 
+        @Test(
+            "hand out what another clock has put off for hours or years after the delay", arguments: [7_200_000, Int64.max / 2])
+        func otherClocks(ahead: Int64) async throws {
+            let transport = try await transport([.milliseconds(600)])
+            let reader = try await transport.subscribe(to: topic, SubscriptionOptions(group: "group-\(topic)"))
+            let time = SystemClock.shared.unixMilliseconds + ahead
+            let start = SystemClock.shared.now
+            try await transport.publish(
+                Message(text: "put off", metadata: [MetadataKey.retryAt: "\(time)", MetadataKey.attempt: "2"]),
+                to: "\(topic).retry.600ms")
+            let back = try #require(try await take(1, from: reader).first)
+            #expect(back.message.payload.text == "put off" && back.attempt == 2)
+            #expect(start.duration(to: SystemClock.shared.now) < .seconds(30))
+            await transport.close()
+        }
+
+        @Test("hold a message no longer than its delay, whatever the clocks of writer and reader say") func letters() throws {
+            func wait(_ retryAt: Int64, _ delay: String?, now: Int64, waited: Duration = .zero) -> Duration {
+                var metadata: Metadata = [MetadataKey.retryAt: "\(retryAt)"]
+                metadata[MetadataKey.retryDelay] = delay
+                return KafkaRetryLetter(metadata).wait(now: now, waited: waited, usual: .seconds(60))
+            }
+            // Clocks that agree: what is left.
+            #expect(wait(90_000, "90000", now: 60_000, waited: .seconds(60)) == .seconds(30))
+            #expect(wait(90_000, "90000", now: 90_000) == .zero && wait(90_000, "90000", now: 7_200_000) == .zero)
+            // The reader is two hours behind, or the writer ahead.
+            #expect(wait(7_290_000, "90000", now: 0) == .seconds(90))
+            #expect(wait(7_290_000, "90000", now: 60_000, waited: .seconds(60)) == .seconds(30))
+            #expect(wait(7_290_000, "90000", now: 90_000, waited: .seconds(90)) == .zero)
+            // Of another system, and of an earlier version: the topic's delay.
+            for absurd in [nil, "-1", "soon", "\(UInt64.max)"] {
+                #expect(wait(7_290_000, absurd, now: 0) == .seconds(60))
+                #expect(wait(.max, absurd, now: .min, waited: .seconds(59)) == .seconds(1))
+            }
+            #expect(wait(.max, "\(Int64.max)", now: .min) == .milliseconds(Int64.max))
+        }
+
+        @Test("are written with their delay, which may be any") func written() throws {
+            var options = KafkaOptions()
+            options.retryTopics = [.seconds(60)]
+            let retries = try #require(KafkaRetryTopics(options, try KafkaSelection("a"), SubscriptionOptions(group: "g")))
+            let entry = DeliveryBuffer.Entry(message: Message(text: "x"), attempt: 1, position: Position(low: 1))
+            var letter = retries.letter(of: entry, after: .milliseconds(90_500), now: 1_000)
+            #expect(letter.metadata[MetadataKey.retryAt] == "91500" && letter.metadata[MetadataKey.retryDelay] == "90500")
+            let opened = try #require(retries.open(&letter))
+            #expect(opened.retryAt == 91_500 && opened.delay == 90_500 && opened.attempt == 2)
+            #expect(letter.metadata.isEmpty)
+            let endless = retries.letter(of: entry, after: .seconds(Int64.max), now: Int64.max - 1)
+            #expect(endless.metadata[MetadataKey.retryAt] == "\(Int64.max)")
+        }
+
+        @Test("are made so that nothing is deleted while it waits") func retention() {
+            func made(_ configuration: [String: String]) -> [String: String] {
+                KafkaNewTopics(configuration: configuration).forRetries(after: .seconds(60)).configuration
+            }
+            #expect(made([:]) == ["retention.ms": "-1", "cleanup.policy": "delete"])
+            #expect(made(["retention.ms": "1000", "a": "b"]) == ["retention.ms": "61000", "cleanup.policy": "delete", "a": "b"])
+            #expect(made(["retention.ms": "\(Int64.max)", "cleanup.policy": "compact"])["retention.ms"] == "-1")
+            #expect(
+                made(["retention.ms": "-1", "cleanup.policy": "compact"]) == ["retention.ms": "-1", "cleanup.policy": "delete"])
+        }
+
         @Test("have names with the shortest text of their delay") func names() throws {
             var options = KafkaOptions()
             options.retryTopics = [.seconds(90), .seconds(3_600), .milliseconds(1_500), .seconds(86_400)]

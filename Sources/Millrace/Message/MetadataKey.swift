@@ -18,8 +18,12 @@ public enum MetadataKey {
     /// The number of the attempt, from the second one on, where a message had to be written anew to be tried again. It does not
     /// reach handlers: see ``Delivery/attempt``.
     public static let attempt = "millrace-attempt"
-    /// When a message that was written anew is to be tried again, in milliseconds since 1970. It does not reach handlers.
+    /// When a message that was written anew is to be tried again, in milliseconds since 1970, by the clock of whoever has written it. It
+    /// does not reach handlers.
     public static let retryAt = "millrace-retry-at"
+    /// How long a message that was written anew was to wait then, in milliseconds: whoever reads it holds it no longer than that, whatever
+    /// its clock says of ``retryAt``. It does not reach handlers.
+    public static let retryDelay = "millrace-retry-delay"
     /// Why a record's metadata could not be read. The message carries the payload all the same.
     public static let decodingFailure = "millrace-decoding-failure"
     /// The metadata that could not be read, as text; bytes that are not UTF-8 are replaced.

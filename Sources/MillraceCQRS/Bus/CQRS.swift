@@ -45,7 +45,7 @@ public final class CQRS: Sendable {
         self.options = options
         writer = TypedWriter(topics: topics, codecs: options.codecs, hooks: options.hooks)
         inbox = ReplyInbox(subscriber, prefix: topics.prefix, options, statisticsCounter)
-        responder = Responder(options, statisticsCounter)
+        responder = Responder(options, statisticsCounter, subscriber as? any BrokerClock)
     }
 
     /// What happened that would otherwise go unseen.

@@ -15,7 +15,8 @@ public struct CQRSOptions: Sendable {
     public var delays: (any DelayedPublisher)?
     /// The clock that requests and delays are told by.
     public var clock: any SchedulingClock
-    /// Who is told what happens to the reply inbox. Defaults to warnings and errors on standard error.
+    /// Who is told what happens to the reply inbox, and of requests that came too late to be answered. Defaults to warnings and errors on
+    /// standard error.
     public var observers: Observers
 
     /// Options with the given values.

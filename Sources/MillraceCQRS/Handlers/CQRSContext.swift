@@ -36,7 +36,8 @@ public final class CQRSContext {
     public var correlationID: String { message.metadata[MetadataKey.correlationID] ?? message.id.description }
     /// Whether somebody waits for an answer.
     public var isRequest: Bool { address != nil }
-    /// Until when an answer is waited for, in milliseconds since 1970 by the requester's clock; nil if nobody waits.
+    /// Until when an answer is waited for, in milliseconds since 1970; nil if nobody waits. By the broker's clock where the requester knows
+    /// it, and otherwise by the requester's: see `BrokerClock`.
     public var replyUntil: Int64? { address?.until }
 
     // MARK: What leaves with the handler's return

@@ -23,7 +23,9 @@ struct CommandRun<C: DomainCommand>: Sendable {
     let body: @Sendable (C, CQRSContext) async throws -> Void
 
     func handle(_ message: Message, _ handlerContext: HandlerContext) async throws -> Outputs {
-        guard let address = ReplyAddress(of: message) else { return try await run(message, handlerContext, nil) }
+        guard let address = ReplyAddress(of: message, in: handlerContext.topic, for: handlerContext.handler) else {
+            return try await run(message, handlerContext, nil)
+        }
         do {
             let outputs = try await run(message, handlerContext, address)
             failed.forget(address)

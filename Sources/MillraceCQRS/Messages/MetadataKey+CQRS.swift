@@ -10,8 +10,12 @@ extension MetadataKey {
     public static let replyTopic = "millrace-reply-topic"
     /// By what the answers to a request are told from others.
     public static let requestID = "millrace-request-id"
-    /// Until when the answers to a request are waited for, in milliseconds since 1970.
+    /// Until when the answers to a request are waited for, in milliseconds since 1970: by the broker's clock, unless there is a
+    /// ``replyClock``.
     public static let replyUntil = "millrace-reply-until"
+    /// By whose clock ``replyUntil`` is: `requester` when the requester does not know the broker's. Nobody else can tell then whether it
+    /// has passed.
+    public static let replyClock = "millrace-reply-clock"
     /// What an answer is: see `Docs/cqrs.md`.
     public static let replyKind = "millrace-reply"
     /// The number of an answer, from 0.

@@ -80,8 +80,10 @@ extension CQRS {
             metadata[MetadataKey.replyTopic] = inbox.topic
             metadata[MetadataKey.requestID] = request.id
             let left = max(.milliseconds(1), clock.now.duration(to: deadline))
-            let (limit, overflow) = clock.unixMilliseconds.addingReportingOverflow(left.wholeMilliseconds)
-            if !overflow { metadata[MetadataKey.replyUntil] = "\(limit)" }
+            let brokerTime = (publisher as? any BrokerClock)?.brokerTime
+            let (limit, overflow) = (brokerTime ?? clock.unixMilliseconds).addingReportingOverflow(left.wholeMilliseconds)
+            metadata[MetadataKey.replyUntil] = overflow ? nil : "\(limit)"
+            metadata[MetadataKey.replyClock] = brokerTime == nil ? "requester" : nil
             let (message, topic) = try await writer.message(for: command, key: key, metadata: metadata)
             try await publisher.publish([message], to: topic, timeout: left, clock: clock)
             return (request, timer, message)

@@ -18,8 +18,8 @@ public struct ReplyOptions: Sendable {
     /// How many answers to one request may wait to be taken up; beyond that the request fails with `overflow`. Defaults to 1,024; at
     /// least 1.
     public var maximumBuffered: Int
-    /// For how long after the requester has stopped waiting a handler still answers, in case that the clocks of the two differ.
-    /// Defaults to 30 seconds; at least 0.
+    /// For how long after the requester has stopped waiting a handler still answers, by the broker's clock, since nobody reads that one
+    /// exactly. Where the transport does not know it (see `BrokerClock`) a handler always answers. Defaults to 30 seconds; at least 0.
     public var grace: Duration
     /// How long to wait before a lost inbox is opened again. Defaults to 100 milliseconds up to 10 seconds.
     public var restart: Backoff

@@ -3,15 +3,18 @@ import Millrace
 /// Makes the answers to requests.
 struct Responder: Sendable {
     private let codecs: any CodecFamily
-    private let clock: any SchedulingClock
+    private let brokerClock: (any BrokerClock)?
     private let grace: Duration
     private let statistics: StatisticsCounter
+    private let report: LateRequestReport
 
-    init(_ options: CQRSOptions, _ statistics: StatisticsCounter) {
+    /// `brokerClock` is that of the broker that requests are read from, where it is known.
+    init(_ options: CQRSOptions, _ statistics: StatisticsCounter, _ brokerClock: (any BrokerClock)?) {
         codecs = options.codecs
-        clock = options.clock
         grace = options.replies.grace
+        self.brokerClock = brokerClock
         self.statistics = statistics
+        report = LateRequestReport(options.observers, options.clock)
     }
 
     /// A value as an answer.
@@ -46,12 +49,16 @@ struct Responder: Sendable {
         return try reply(failure, number: 0, to: address, metadata: .init(), kind: .failure)
     }
 
-    /// Whether nobody waits for an answer any more, whose topic may be gone. Counts it.
+    /// Whether nobody waits for an answer any more, whose topic may be gone. Counts and reports it.
+    ///
+    /// The clock of the broker decides, which requester and handler share. Where that is not known the answer is sent: late it harms nobody,
+    /// but silence does.
     func isExpired(_ address: ReplyAddress) -> Bool {
-        guard let until = address.until else { return false }
-        let late = clock.unixMilliseconds.subtractingReportingOverflow(until)
+        guard let until = address.until, address.isByBrokerClock, let now = brokerClock?.brokerTime else { return false }
+        let late = now.subtractingReportingOverflow(until)
         guard !late.overflow, Duration.milliseconds(late.partialValue) > grace else { return false }
         statistics.add(1, to: \.expiredReplies)
+        report.note(address, late: .milliseconds(late.partialValue))
         return true
     }
 

@@ -21,6 +21,8 @@ struct SagaRecord<State: Codable & Sendable>: Codable, Sendable {
         let payload: Data
         /// When it is to leave, in milliseconds since 1970; nil for at once.
         let due: Int64?
+        /// How long it was to wait when it was made, in milliseconds; nil for at once, and in records of older versions.
+        let delay: Int64?
     }
 
     var state: State
@@ -36,9 +38,9 @@ struct SagaRecord<State: Codable & Sendable>: Codable, Sendable {
         let cause = message.id.description
         handled.append(cause)
         pending += outputs.all.compactMap { topic, message in
-            topic.map { Pending(message, to: $0, due: nil, cause: cause) }
+            topic.map { Pending(message, to: $0, due: nil, delay: nil, cause: cause) }
         }
-        pending += delayed.map { Pending($0.message, to: $0.topic, due: $0.due, cause: cause) }
+        pending += delayed.map { Pending($0.message, to: $0.topic, due: $0.due, delay: $0.delay, cause: cause) }
         guard handled.count > limit else { return }
         let needed = Set(pending.map(\.cause))
         var excess = handled.count - limit
@@ -54,10 +56,11 @@ struct SagaRecord<State: Codable & Sendable>: Codable, Sendable {
 }
 
 extension SagaRecord.Pending {
-    init(_ message: Message, to topic: String, due: Int64?, cause: String) {
+    init(_ message: Message, to topic: String, due: Int64?, delay: Int64?, cause: String) {
         self.cause = cause
         self.topic = topic
         self.due = due
+        self.delay = delay
         id = message.id
         key = message.key
         metadata = message.metadata.map { [$0.key, $0.value] }

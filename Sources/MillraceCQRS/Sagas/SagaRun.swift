@@ -93,7 +93,8 @@ struct SagaRun<State: Codable & Sendable>: Sendable {
             }
             step = proceed
         }
-        let context = CQRSContext(message, handlerContext, cqrs, replyingTo: ReplyAddress(of: message))
+        let address = ReplyAddress(of: message, in: handlerContext.topic, for: handlerContext.handler)
+        let context = CQRSContext(message, handlerContext, cqrs, replyingTo: address)
         let saga = SagaContext(key, context)
         var state = found?.record.state
         try await step.body(value, &state, cqrs, saga)
@@ -120,7 +121,7 @@ struct SagaRun<State: Codable & Sendable>: Sendable {
                 outputs.append(entry.message, to: entry.topic)
                 continue
             }
-            let delayed = DelayedMessage(entry.message, to: entry.topic, at: due)
+            let delayed = DelayedMessage(entry.message, to: entry.topic, at: due, delay: entry.delay)
             try await delayed.publish(by: cqrs.delays, cqrs.options.clock)
         }
         let (sagas, attempts, logger) = (sagas, options.maximumConflicts + 1, context.logger)

@@ -16,12 +16,14 @@ final class KafkaCatalog: Sendable {
     /// Makes a topic that is missing, if that is left to the transport.
     func makeSure(of topic: String) async throws {
         guard options.newTopics != nil, !known.withLock({ $0.contains(topic) }) else { return }
-        _ = try await partitions(of: KafkaSelection(topic))
+        _ = try await partitions(of: KafkaSelection(topic), making: options.newTopics)
     }
 
     /// The topics that are meant, each with the numbers of its partitions. See `KafkaTopics`.
-    func partitions(of selection: KafkaSelection) async throws -> [(topic: String, numbers: [Int32])] {
-        let found = try await KafkaThread.call { [cluster] in try cluster.partitions(of: selection) }
+    func partitions(
+        of selection: KafkaSelection, making new: KafkaNewTopics?
+    ) async throws -> [(topic: String, numbers: [Int32])] {
+        let found = try await KafkaThread.call { [cluster] in try cluster.partitions(of: selection, making: new) }
         known.withLock { $0.formUnion(found.map(\.topic)) }
         return found
     }

@@ -27,7 +27,7 @@ struct KafkaTopics: Sendable {
     /// The numbers of a topic's partitions, which are waited for if the topic is being made.
     ///
     /// - Throws: A `MillraceError`: `invalidTopic` when there is no such topic and none is made, `connectionFailed`.
-    func partitions(of topic: String) throws -> [Int32] {
+    func partitions(of topic: String, making new: KafkaNewTopics?) throws -> [Int32] {
         let deadline = ContinuousClock.now + options.connectTimeout
         var hasAsked = false
         while true {
@@ -38,7 +38,7 @@ struct KafkaTopics: Sendable {
             case .failure(let error):
                 let isMissing = error.code == .invalidTopic
                 guard error.isRetriable || isMissing, left > .zero else { throw error }
-                if isMissing, let new = options.newTopics, !hasAsked {
+                if isMissing, let new, !hasAsked {
                     hasAsked = true
                     try create(topic, new, timeout: left)
                 }
@@ -51,9 +51,11 @@ struct KafkaTopics: Sendable {
     /// The topics that are meant, each with the numbers of its partitions. Those that are named are waited for; of a pattern there
     /// may be none.
     ///
-    /// - Throws: As ``partitions(of:)-(String)``.
-    func partitions(of selection: KafkaSelection) throws -> [(topic: String, numbers: [Int32])] {
-        guard selection.isPattern else { return try selection.names.map { ($0, try partitions(of: $0)) } }
+    /// `new` says how those are made that are missing; nil: they are not.
+    ///
+    /// - Throws: As ``partitions(of:making:)-(String,_)``.
+    func partitions(of selection: KafkaSelection, making new: KafkaNewTopics?) throws -> [(topic: String, numbers: [Int32])] {
+        guard selection.isPattern else { return try selection.names.map { ($0, try partitions(of: $0, making: new)) } }
         let all = try all()
         let meant = Set(try selection.matching(all.map(\.topic)))
         return all.filter { meant.contains($0.topic) }

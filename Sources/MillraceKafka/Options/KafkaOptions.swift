@@ -68,6 +68,9 @@ public struct KafkaOptions: Sendable, Hashable {
     /// `orders.retry.1m`, one after five seconds or more to `orders.retry.5s`; what is left of the delay, and shorter ones, are held
     /// by the process. Groups share these topics and take their own messages. Used by groups that do not ask for an order,
     /// since later messages pass by; patterns and transactions do not use them. At most 16, each once, 1 millisecond to 7 days.
+    ///
+    /// Nothing may be deleted in them before it is due. With ``newTopics`` they are made without compaction, and with `retention.ms=-1`, or
+    /// the delay and the `retention.ms` of its configuration.
     public var retryTopics: [Duration]
     /// How to make topics that are missing. Defaults to nil: it is left to the broker, which may or may not do it.
     public var newTopics: KafkaNewTopics?

@@ -111,7 +111,7 @@ final class KafkaConsumer: @unchecked Sendable {
             guard let self, !isStopped else { return }
             let cluster = KafkaTopics(handle: handle, options: options)
             KafkaThread.run { [weak self, selection, topics] in
-                let found = ((try? cluster.partitions(of: selection)) ?? []).flatMap { found in
+                let found = ((try? cluster.partitions(of: selection, making: cluster.options.newTopics)) ?? []).flatMap { found in
                     found.numbers.map { KafkaPartition($0, ofTopic: topics.number(of: found.topic)) }
                 }
                 self?.loop.execute { [weak self] in

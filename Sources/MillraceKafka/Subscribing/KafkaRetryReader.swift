@@ -21,7 +21,8 @@ final class KafkaRetryReader: @unchecked Sendable {
         let topic = consumer.topics.name(of: partition)
         guard let delay = retries.delay(of: topic) else { return false }
         guard !partitions.contains(where: { $0.partition == partition }),
-            let added = KafkaRetryPartition(partition, named: topic, after: delay, of: consumer.handle, consumer.wake)
+            let added = KafkaRetryPartition(
+                partition, named: topic, after: delay, of: consumer.handle, consumer.wake, clock: clock)
         else { return true }
         partitions.append(added)
         return true
@@ -34,24 +35,25 @@ final class KafkaRetryReader: @unchecked Sendable {
         guard !partitions.isEmpty else { return }
         timer?.cancel()
         timer = nil
-        var next: Int64?
+        var next: Duration?
         for partition in partitions {
             while buffer.room() > 0 {
-                let (record, due) = partition.take(now: clock.unixMilliseconds)
-                if let due { next = min(due, next ?? due) }
+                let (record, waited, wait) = partition.take()
+                if let wait { next = min(wait, next ?? wait) }
                 guard let record else { break }
                 defer { rd_kafka_message_destroy(record) }
-                deliver(record, partition.partition, to: buffer)
+                deliver(record, of: partition, after: waited, to: buffer)
             }
         }
         guard let next else { return }
-        let wait = Duration.milliseconds(max(0, next - clock.unixMilliseconds))
-        timer = consumer.loop.execute(after: wait, clock: clock) { [weak consumer] in consumer?.serve() }
+        timer = consumer.loop.execute(after: next, clock: clock) { [weak consumer] in consumer?.serve() }
     }
 
     private func deliver(
-        _ record: UnsafeMutablePointer<rd_kafka_message_t>, _ partition: KafkaPartition, to buffer: DeliveryBuffer
+        _ record: UnsafeMutablePointer<rd_kafka_message_t>, of source: KafkaRetryPartition, after waited: Duration,
+        to buffer: DeliveryBuffer
     ) {
+        let partition = source.partition
         let topic = consumer.topics.name(of: partition)
         guard record.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else { return consumer.note(record.pointee.err, topic) }
         let position = partition.position(at: record.pointee.offset)
@@ -61,8 +63,8 @@ final class KafkaRetryReader: @unchecked Sendable {
         var message = consumer.message(of: record, retries.base(of: topic))
         guard let letter = retries.open(&message) else { return consumer.progress.finish([position]) }
         let entry = DeliveryBuffer.Entry(message: message, attempt: letter.attempt + attempt - 1, position: position)
-        let now = clock.unixMilliseconds
-        guard letter.retryAt > now else { return buffer.arrive([entry]) }
-        buffer.arrive(entry, after: .milliseconds(letter.retryAt - now))
+        let wait = letter.wait(now: clock.unixMilliseconds, waited: waited, usual: source.delay)
+        guard wait > .zero else { return buffer.arrive([entry]) }
+        buffer.arrive(entry, after: wait)
     }
 }

@@ -36,11 +36,14 @@ struct KafkaRetryTopics: Sendable {
         delays.first { $0 <= delay }.map { Self.name(base(of: topic), $0) }
     }
 
-    /// What is written to such a topic.
-    func letter(of entry: DeliveryBuffer.Entry, at unixMilliseconds: Int64) -> Message {
+    /// What is written to such a topic, for a message that is to be tried again after a delay from now on, in milliseconds since 1970.
+    func letter(of entry: DeliveryBuffer.Entry, after delay: Duration, now: Int64) -> Message {
+        let delay = max(0, delay.nanosecondsClamped / 1_000_000)
+        let (retryAt, overflow) = now.addingReportingOverflow(delay)
         var message = entry.message
         message.metadata[MetadataKey.attempt] = "\(entry.attempt + 1)"
-        message.metadata[MetadataKey.retryAt] = "\(unixMilliseconds)"
+        message.metadata[MetadataKey.retryAt] = "\(overflow ? .max : retryAt)"
+        message.metadata[MetadataKey.retryDelay] = "\(delay)"
         message.metadata[MetadataKey.replayGroup] = group
         message.metadata[MetadataKey.topic] = nil
         // The delay counts from now.
@@ -48,12 +51,11 @@ struct KafkaRetryTopics: Sendable {
         return message
     }
 
-    /// Takes off a message what ``letter(of:at:)`` has put on it. Nil when it is another group's.
-    func open(_ message: inout Message) -> (attempt: Int, retryAt: Int64)? {
+    /// Takes off a message what ``letter(of:after:now:)`` has put on it. Nil when it is another group's.
+    func open(_ message: inout Message) -> KafkaRetryLetter? {
         guard message.metadata[MetadataKey.replayGroup] ?? group == group else { return nil }
-        let attempt = message.metadata[MetadataKey.attempt].flatMap { Int(attempts: $0) } ?? 1
-        let retryAt = message.metadata[MetadataKey.retryAt].flatMap { Int64($0) } ?? 0
-        for key in [MetadataKey.attempt, MetadataKey.retryAt, MetadataKey.replayGroup] { message.metadata[key] = nil }
-        return (max(1, attempt), retryAt)
+        let letter = KafkaRetryLetter(message.metadata)
+        for key in KafkaRetryLetter.keys { message.metadata[key] = nil }
+        return letter
     }
 }

@@ -153,8 +153,7 @@ final class KafkaSubscription: TransactionalSubscription {
             let target = retries.topic(after: delay, of: topics.name(of: KafkaPartition(of: position)))
         else { return false }
         guard var entry = take(token) else { return false }
-        let retryAt = clock.unixMilliseconds + Int64(delay / .milliseconds(1))
-        let letter = retries.letter(of: entry, at: retryAt)
+        let letter = retries.letter(of: entry, after: delay, now: clock.unixMilliseconds)
         entry.attempt += 1
         transfer(entry, letter, to: target)
         return true

@@ -30,11 +30,16 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     let options: RedisOptions
     private let tls: TLSContext?
     /// Where the present attempt goes; those of the options take turns.
-    private var endpoint: RedisEndpoint
+    private(set) var endpoint: RedisEndpoint
     private let role: String
     private let loop: EventLoop
-    private let clock: any SchedulingClock
+    let clock: any SchedulingClock
     private let observers: AttachableObservers
+    /// Is told what time it is at the server; nil when nobody wants to know.
+    let serverClock: ServerClock?
+    /// Whether this connection asks for the time again and again: one on which nothing waits for long.
+    private let asksForTime: Bool
+    var isAskingForTime = false
     private let random: RandomSource
     private let discovery: RedisDiscovery?
     /// Whether the first attempts to connect may fail, until the connect time-out, before the caller is told.
@@ -74,7 +79,8 @@ final class RedisConnection: EventSource, @unchecked Sendable {
 
     init(
         _ options: RedisOptions, tls: TLSContext?, role: String, loop: EventLoop, clock: any SchedulingClock,
-        random: RandomSource, observers: AttachableObservers, isPatient: Bool = false
+        random: RandomSource, observers: AttachableObservers, serverClock: ServerClock? = nil, asksForTime: Bool = false,
+        isPatient: Bool = false
     ) {
         self.options = options
         self.tls = tls
@@ -84,6 +90,8 @@ final class RedisConnection: EventSource, @unchecked Sendable {
         self.clock = clock
         self.random = random
         self.observers = observers
+        self.serverClock = serverClock
+        self.asksForTime = asksForTime
         self.isPatient = isPatient
         discovery = options.sentinels.map {
             RedisDiscovery($0, options, tls: tls, loop: loop, clock: clock, random: random)
@@ -169,6 +177,13 @@ final class RedisConnection: EventSource, @unchecked Sendable {
         for call in queue.take() {
             call.failed(MillraceError(.closed, "the transport is closed", isRetriable: false))
         }
+    }
+
+    /// Sends a call of the connection's own, which nobody has given to it.
+    func begin(_ call: RedisCall) {
+        call.startedAt = clock.now
+        encode(call)
+        flush()
     }
 
     private func encode(_ call: RedisCall) {
@@ -308,27 +323,26 @@ final class RedisConnection: EventSource, @unchecked Sendable {
 
     private func shakeHands() {
         phase = .handshake
-        let handshake = RedisHandshake(options, endpoint, role: role) { [weak self] result in
+        let handshake = RedisHandshake(options, endpoint, role: role, clock: clock) { [weak self] result in
             guard let self else { return }
             switch result {
             case .success(let greeting): greeted(greeting)
             case .failure(let error): lose(error)
             }
         }
-        encode(handshake)
-        flush()
+        begin(handshake)
     }
 
     private func greeted(_ greeting: RedisGreeting) {
         clientID = greeting.clientID
-        serverTime = ServerTime(greeting.time, at: clock.now)
+        serverTime = ServerTime(greeting.reading)
+        if let reading = greeting.reading { serverClock?.note(reading, from: endpoint) } else { serverClock?.noteRefusal() }
         failures = 0
         let check = RedisResend(backlog, after: lostClientIDs, failures: failedChecks) { [weak self] in self?.becomeReady() }
         guard let check else { return becomeReady() }
         phase = .checking
         watch()
-        encode(check)
-        flush()
+        begin(check)
     }
 
     private func becomeReady() {
@@ -423,6 +437,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
                 return lose(failure("no answer within \(options.commandTimeout)"))
             }
         }
+        if asksForTime, phase == .ready, serverClock?.mustAsk == true { askForTime() }
         if backlog.contains(where: { $0.startedAt < limit }) {
             let late = backlog.filter { $0.startedAt < limit }
             backlog.removeAll { $0.startedAt < limit }

@@ -4,8 +4,8 @@ import Millrace
 struct RedisGreeting: Sendable {
     /// The server's number for the connection.
     var clientID = 0
-    /// The server's time when it was asked, in milliseconds since 1970; nil when it does not say.
-    var time: Int64?
+    /// What time it is there; nil when it does not say.
+    var reading: TimeReading?
 }
 
 /// What is said first on a connection: who we are, and which database; and what is asked: whether the server can serve us.
@@ -16,18 +16,21 @@ final class RedisHandshake: RedisCall, @unchecked Sendable {
     private let endpoint: RedisEndpoint
     private let steps: [Step]
     private let clientName: String
+    private let clock: any SchedulingClock
+    private var asked = ClockInstant(nanoseconds: 0)
     private let done: (Result<RedisGreeting, MillraceError>) -> Void
     private var index = 0
     private var greeting = RedisGreeting()
     private var isOver = false
 
     init(
-        _ options: RedisOptions, _ endpoint: RedisEndpoint, role: String,
+        _ options: RedisOptions, _ endpoint: RedisEndpoint, role: String, clock: any SchedulingClock,
         done: @escaping (Result<RedisGreeting, MillraceError>) -> Void
     ) {
         self.options = options
         self.endpoint = endpoint
         self.done = done
+        self.clock = clock
         clientName = "\(options.clientName ?? "millrace")-\(role)"
         var steps: [Step] = []
         if options.password != nil { steps.append(.authenticate) }
@@ -39,6 +42,7 @@ final class RedisHandshake: RedisCall, @unchecked Sendable {
     }
 
     override func encode(into writer: inout RESPWriter) -> Int {
+        asked = clock.now
         for step in steps {
             switch step {
             case .authenticate:
@@ -82,11 +86,7 @@ final class RedisHandshake: RedisCall, @unchecked Sendable {
         switch step {
         case .id: greeting.clientID = reply.integer ?? 0
         case .time:
-            if let seconds = reply.element(0, { Int64($0.text) }), let micros = reply.element(1, { Int64($0.text) }),
-                0..<1 << 40 ~= seconds, 0..<1_000_000 ~= micros
-            {
-                greeting.time = seconds * 1_000 + micros / 1_000
-            }
+            greeting.reading = TimeReading.milliseconds(in: reply).map { TimeReading($0, asked: asked, by: clock) }
         case .role where reply.element(0) { $0.text } != "master":
             return end(
                 .failure(

@@ -1,31 +1,47 @@
 /// What has to be done in one step on the server, in its language.
 enum RedisScript {
     /// Which messages are in a stream, from an entry on: `KEYS[1]` the stream, `ARGV[1]` the entry, `ARGV[2]` how many entries to
-    /// look at, then the ids of messages. Returns the numbers of those that were found, from 1.
-    static let arrived: StaticString = """
-        local wanted, found, missing = {}, {}, #ARGV - 2
-        for index = 3, #ARGV do
-          local numbers = wanted[ARGV[index]] or {}
-          numbers[#numbers + 1] = index - 2
-          wanted[ARGV[index]] = numbers
+    /// look at, `ARGV[3]` how many bytes of what may be one of the messages count as an entry more, then for each message its id and
+    /// the digest of its entry. Returns the numbers of those that were found, from 1.
+    static let arrived: StaticString = #"""
+        local wanted, found, missing = {}, {}, (#ARGV - 3) / 2
+        for index = 4, #ARGV, 2 do
+          local digests = wanted[ARGV[index]] or {}
+          local numbers = digests[ARGV[index + 1]] or {}
+          numbers[#numbers + 1] = (index - 2) / 2
+          digests[ARGV[index + 1]] = numbers
+          wanted[ARGV[index]] = digests
         end
-        local from, left = ARGV[1], tonumber(ARGV[2])
+        local from, left, perEntry = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+        local function digest(fields)
+          local parts, size = {}, 0
+          for _, text in ipairs(fields) do
+            size = size + #text
+            parts[#parts + 1] = '$' .. #text .. '\r\n'
+            parts[#parts + 1] = text
+            parts[#parts + 1] = '\r\n'
+          end
+          left = left - size / perEntry
+          return left > 0 and redis.sha1hex(table.concat(parts))
+        end
         while left > 0 and missing > 0 do
           local entries = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 100)
           for _, entry in ipairs(entries) do
+            local digests
             for field = 1, #entry[2], 2 do
-              local numbers = entry[2][field] == '_watermill_message_uuid' and wanted[entry[2][field + 1]]
-              if numbers and #numbers > 0 then
-                found[#found + 1] = table.remove(numbers, 1)
-                missing = missing - 1
-              end
+              digests = digests or entry[2][field] == '_watermill_message_uuid' and wanted[entry[2][field + 1]]
+            end
+            local numbers = digests and left > 0 and digests[digest(entry[2])]
+            if numbers and #numbers > 0 then
+              found[#found + 1] = table.remove(numbers, 1)
+              missing = missing - 1
             end
           end
           if #entries < 100 then break end
           from, left = '(' .. entries[#entries][1], left - #entries
         end
         return found
-        """
+        """#
 
     /// Acknowledges entries and deletes those that no other group has still to handle: `KEYS[1]` the stream, `ARGV[1]` the group,
     /// then the ids.

@@ -7,12 +7,10 @@ struct ServerTime {
     /// Not known.
     init() { base = nil }
 
-    /// - Parameters:
-    ///   - time: The server's time, in milliseconds since 1970; nil when it is not known.
-    ///   - instant: When the server said so.
-    init(_ time: Int64?, at instant: ClockInstant) { base = time.map { ($0, instant) } }
+    /// - Parameter reading: What the server said; nil when it is not known.
+    init(_ reading: TimeReading?) { base = reading.map { ($0.time, $0.heard) } }
 
-    /// The server's time, in milliseconds since 1970; nil when it is not known.
+    /// The server's time, in milliseconds since 1970, or somewhat before it, never later; nil when it is not known.
     func now(_ clock: any SchedulingClock) -> Int64? {
         base.map { $0.time + Int64($0.at.duration(to: clock.coarseNow) / .milliseconds(1)) }
     }

@@ -57,8 +57,15 @@ extension RedisConnection {
         _ write: @escaping @Sendable (inout RESPWriter) -> Void,
         read: @escaping @Sendable (borrowing RedisReply) throws -> Output
     ) async throws -> Output {
+        try await answer { done in SimpleCall(write, read: read, done: done) }
+    }
+
+    /// Sends a call and waits for what it calls `done` with. Cancelling the task ends the wait and leaves the connection as it is.
+    func answer<Output: Sendable>(
+        _ call: (_ done: @escaping @Sendable (Result<Output, any Error>) -> Void) -> RedisCall
+    ) async throws -> Output {
         let answer = Answer<Output>()
-        send(SimpleCall(write, read: read) { answer.set($0) })
+        send(call { answer.set($0) })
         return try await answer.wait()
     }
 }

@@ -7,8 +7,8 @@ import Millrace
 public struct RedisRetention: Sendable, Hashable {
     /// About how many entries to keep. Defaults to nil: any number. At least 1.
     public var maximumLength: Int?
-    /// For about how long to keep entries, by the clocks of server and client. Defaults to nil: for ever. At least
-    /// 1 millisecond.
+    /// For about how long to keep entries, by the server's clock. A server that does not tell its time trims nothing by age, and a
+    /// warning says so. Defaults to nil: for ever. At least 1 millisecond.
     public var maximumAge: Duration?
     /// Whether the bounds hold for entries as well that some group has not acknowledged: they are lost then, and reported when
     /// they were pending. Defaults to false.

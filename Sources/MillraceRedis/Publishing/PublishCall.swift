@@ -93,8 +93,12 @@ final class PublishCall: RedisCall, @unchecked Sendable {
         return true
     }
 
-    /// The id of a message that may have arrived.
-    func id(at index: Int) -> MessageID { messages[index].id }
+    /// The id of a message that may have arrived, and the digest of its entry.
+    func identity(at index: Int) -> (id: MessageID, digest: String) {
+        var fields = RESPWriter()
+        RedisLayout.encode(messages[index], into: &fields)
+        return (messages[index].id, fields.withUnsafeBytes { EntryDigest.text(of: $0) })
+    }
 
     /// A message that may have arrived is found to be in the stream, or not to be there. To be told in the order of indices.
     func found(_ index: Int, hasArrived: Bool) {

@@ -3,13 +3,15 @@ import Millrace
 /// Finds out which messages a lost connection has delivered all the same, so that they are not sent again.
 ///
 /// The lost connection is ended on the server first: nothing that it still carries counts from then on. Then the streams are
-/// looked through, from when the messages were sent, for the ids of those that were not answered for. What is found out stays
-/// known when this connection is lost as well. A server that runs no scripts, or a stream with more than ``maximumEntries``
-/// since, leaves it open, and messages may arrive twice.
+/// looked through, from when the messages were sent, for those that were not answered for: for entries of the same id and with the same
+/// in them. What is found out stays known when this connection is lost as well. A server that runs no scripts, or a stream with more
+/// than ``maximumEntries`` since, or a great deal under the same ids, leaves it open, and messages may arrive twice.
 final class RedisResend: RedisCall, @unchecked Sendable {
     // Safe to share: used on the connection's loop alone.
     /// How far a stream is looked through: a good deal more than a transport has on its way.
     private static let maximumEntries = 50_000
+    /// How many bytes of an entry with an id that is looked for cost as much as one entry more: they have to be worked through.
+    private static let bytesPerEntry = 1_024
     /// How much earlier than its sending a message may have arrived, by the clocks: they are read to some milliseconds.
     private static let slack: Int64 = 100
     /// How many messages one script looks for; fewer when connections do not last.
@@ -52,14 +54,19 @@ final class RedisResend: RedisCall, @unchecked Sendable {
     override func encode(into writer: inout RESPWriter) -> Int {
         for clientID in lost { RedisCommands.kill(clientID, into: &writer) }
         for question in questions {
-            writer.command(arguments: 6 + question.messages.count)
+            writer.command(arguments: 7 + 2 * question.messages.count)
             writer.bulk("EVAL")
             writer.bulk(RedisScript.arrived)
             writer.bulk("1")
             writer.bulk(question.topic)
             writer.bulk("\(question.since)-0")
             writer.bulk(Self.maximumEntries)
-            for (call, index) in question.messages { writer.bulk(call.id(at: index).description) }
+            writer.bulk(Self.bytesPerEntry)
+            for (call, index) in question.messages {
+                let (id, digest) = call.identity(at: index)
+                writer.bulk(id.description)
+                writer.bulk(digest)
+            }
         }
         return lost.count + questions.count
     }

@@ -17,12 +17,17 @@ final class RedisTrimmer: Sendable {
     private let retention: RedisRetention
     private let commands: RedisConnection
     private let clock: any SchedulingClock
+    private let observers: AttachableObservers
     private let topics = Lock(Topics())
+    private let isRefused = Lock(false)
 
-    init(_ retention: RedisRetention, commands: RedisConnection, clock: any SchedulingClock) {
+    init(
+        _ retention: RedisRetention, commands: RedisConnection, clock: any SchedulingClock, observers: AttachableObservers
+    ) {
         self.retention = retention
         self.commands = commands
         self.clock = clock
+        self.observers = observers
     }
 
     /// Something was published to a topic.
@@ -40,21 +45,51 @@ final class RedisTrimmer: Sendable {
                 // What has grown too old is trimmed without anything new.
                 return retention.maximumAge == nil ? topics.grown : topics.known
             }
-            for topic in topics {
-                // What fails is tried again: the topic is as long as it was.
-                do { try await trim(topic) } catch { note(topic) }
+            guard !topics.isEmpty else { continue }
+            do {
+                let limit = try await ageLimit()
+                for topic in topics {
+                    do { try await trim(topic, before: limit) } catch { note(topic) }
+                }
+            } catch {
+                // What fails is tried again: the topics are as long as they were.
+                for topic in topics { note(topic) }
             }
         }
     }
 
-    func trim(_ topic: String) async throws {
-        let needed = retention.trimsUnacknowledged ? nil : try await lowestNeeded(of: topic)
-        if let maximumAge = retention.maximumAge {
-            let oldest = max(0, clock.unixMilliseconds - Int64(maximumAge / .milliseconds(1)))
-            let limit = Position(high: UInt64(oldest), low: 0)
-            try await remove(from: topic, before: min(needed ?? limit, limit), atMost: nil)
+    /// Before which entry all are too old; nil when there is no such bound, or it can't be told. Entries have their ids from the server's
+    /// clock, and that alone can say how old they are.
+    private func ageLimit() async throws -> Position? {
+        guard let maximumAge = retention.maximumAge else { return nil }
+        do {
+            let time = try await commands.time().time
+            isRefused.withLock { $0 = false }
+            return Position(high: UInt64(max(0, time - maximumAge.nanosecondsClamped / 1_000_000)), low: 0)
+        } catch let refusal as TimeRefused {
+            let isNew = isRefused.withLock { isRefused in
+                defer { isRefused = true }
+                return !isRefused
+            }
+            if isNew { report(refusal) }
+            return nil
         }
-        guard let maximumLength = retention.maximumLength, !retention.trimsUnacknowledged else { return }
+    }
+
+    private func report(_ refusal: TimeRefused) {
+        observers.report(
+            .warning,
+            .log(
+                message: "nothing is trimmed by its age: the server does not tell the time", handler: nil,
+                fields: [("transport", "redis"), ("server", "\(refusal.server)"), ("error", refusal.reason)]))
+    }
+
+    private func trim(_ topic: String, before oldest: Position?) async throws {
+        let maximumLength = retention.trimsUnacknowledged ? nil : retention.maximumLength
+        guard oldest != nil || maximumLength != nil else { return }
+        let needed = retention.trimsUnacknowledged ? nil : try await lowestNeeded(of: topic)
+        if let oldest { try await remove(from: topic, before: min(needed ?? oldest, oldest), atMost: nil) }
+        guard let maximumLength else { return }
         let excess = try await length(of: topic) - maximumLength
         guard excess > 0 else { return }
         let left = try await remove(from: topic, before: needed ?? Position(high: .max, low: .max), atMost: excess)

@@ -88,3 +88,8 @@ public final class FaultyTransport: Transport {
         return .publishFailed(failures, of: messages.count, to: topic)
     }
 }
+
+extension FaultyTransport: BrokerClock {
+    /// That of the transport behind it; nil when it has none.
+    public var brokerTime: Int64? { (base as? any BrokerClock)?.brokerTime }
+}

@@ -93,3 +93,8 @@ public final class FanOut: Subscriber {
         plan.subscriber.attach(observer)
     }
 }
+
+extension FanOut: BrokerClock {
+    /// That of the transport; nil when it has none.
+    public var brokerTime: Int64? { (plan.subscriber as? any BrokerClock)?.brokerTime }
+}
