@@ -208,6 +208,9 @@ let package = Package(
             ],
             path: "Tests/Interoperability", exclude: ["Clients"], swiftSettings: strict),
         .executableTarget(
+            name: "counted", dependencies: ["Millrace", "MillraceMemory", "MillraceRedis"], path: "Tests/Programs/counted",
+            swiftSettings: strict),
+        .executableTarget(
             name: "component-member", dependencies: ["Millrace", "MillraceSQLite", "MillraceCQRS"],
             path: "Tests/Programs/component-member", swiftSettings: strict),
         .testTarget(

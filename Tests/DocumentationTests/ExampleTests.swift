@@ -39,7 +39,8 @@ import Testing
                 guard let first = words.first else { continue }
                 let isKnown =
                     switch first {
-                    case "Tests/run", "Tests/Ecosystem/run", "Tests/Faults/run", "Tests/Benchmarks/measure", ".ci/run":
+                    case "Tests/run", "Tests/Ecosystem/run", "Tests/Faults/run", "Tests/Benchmarks/measure",
+                        "Tests/Benchmarks/count", ".ci/run":
                         Repository.exists(first)
                     case "swift" where words.count == 2: ["build", "test"].contains(words[1])
                     case "swift" where words[1] == "run":
