@@ -13,7 +13,6 @@ final class OTLPClient: NSObject, URLSessionDataDelegate, Sendable {
     private struct Pending {
         let done: CheckedContinuation<OTLPReply, any Error>
         var body = Data()
-        var isTooLong = false
     }
 
     private let request: URLRequest
@@ -34,19 +33,28 @@ final class OTLPClient: NSObject, URLSessionDataDelegate, Sendable {
     }
 
     /// Posts a body. Throws what keeps an answer from coming, and `CancellationError` when the task is cancelled.
+    ///
+    /// The session's own task is never cancelled: Foundation ends the process when one is that has just ended by itself (Swift 6.3.1 on
+    /// Linux). What nobody waits for any more ends with its time-out.
     func post(_ body: Data) async throws -> OTLPReply {
+        try Task.checkCancellation()
         var request = request
         request.httpBody = body
         let task = makeTask(request)
         return try await withTaskCancellationHandler {
-            try Task.checkCancellation()
-            return try await withCheckedThrowingContinuation { done in
+            try await withCheckedThrowingContinuation { done in
                 pending.withLock { $0[task.taskIdentifier] = Pending(done: done) }
                 task.resume()
+                if Task.isCancelled { end(task, .failure(CancellationError())) }
             }
         } onCancel: {
-            task.cancel()
+            end(task, .failure(CancellationError()))
         }
+    }
+
+    /// Answers the caller, unless that has been done.
+    private func end(_ task: URLSessionTask, _ result: Result<OTLPReply, any Error>) {
+        pending.withLock { $0.removeValue(forKey: task.taskIdentifier) }?.done.resume(with: result)
     }
 
     private func makeTask(_ request: URLRequest) -> URLSessionDataTask {
@@ -69,32 +77,23 @@ final class OTLPClient: NSObject, URLSessionDataDelegate, Sendable {
     func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
         let isTooLong = pending.withLock { pending -> Bool in
             guard let count = pending[dataTask.taskIdentifier]?.body.count else { return false }
-            guard count + data.count <= Self.maximumAnswer else {
-                pending[dataTask.taskIdentifier]?.isTooLong = true
-                return true
-            }
+            guard count + data.count <= Self.maximumAnswer else { return true }
             pending[dataTask.taskIdentifier]?.body.append(data)
             return false
         }
-        if isTooLong { dataTask.cancel() }
+        guard isTooLong else { return }
+        // Not to be tried again, as the specification says. The rest is passed over.
+        end(dataTask, .success(OTLPReply(status: 0, body: Data("an answer of more than 4 MiB".utf8))))
     }
 
     /// Answers the caller.
     func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
-        guard let pending = pending.withLock({ $0.removeValue(forKey: task.taskIdentifier) }) else { return }
-        let response = task.response as? HTTPURLResponse
-        if pending.isTooLong {
-            // Not to be tried again, as the specification says.
-            pending.done.resume(returning: OTLPReply(status: 0, body: Data("an answer of more than 4 MiB".utf8)))
-        } else if let response, error == nil {
-            let delay = response.value(forHTTPHeaderField: "Retry-After")
-            pending.done.resume(
-                returning: OTLPReply(status: response.statusCode, retryAfter: delay, body: pending.body))
-        } else if (error as? URLError)?.code == .cancelled {
-            pending.done.resume(throwing: CancellationError())
-        } else {
-            pending.done.resume(throwing: error ?? URLError(.badServerResponse))
+        guard error == nil, let response = task.response as? HTTPURLResponse else {
+            return end(task, .failure(error ?? URLError(.badServerResponse)))
         }
+        let body = pending.withLock { $0[task.taskIdentifier]?.body } ?? Data()
+        let delay = response.value(forHTTPHeaderField: "Retry-After")
+        end(task, .success(OTLPReply(status: response.statusCode, retryAfter: delay, body: body)))
     }
 
     /// Follows nobody elsewhere: headers may hold keys.
