@@ -17,7 +17,7 @@ extension AMQPTopology {
     /// What becomes of messages that come back to a queue of a topic again and again, and what has to be there for it. A topic of
     /// dead letters has no limit: what is there already has nowhere else to go.
     func returns(
-        to topic: String, _ arguments: inout [String: AMQPValue], _ letters: String?
+        to topic: String, _ arguments: [String: AMQPValue], _ letters: String?
     ) -> (AMQPReturns, needed: [AMQPDeclaration]) {
         guard let type = arguments[AMQPReturns.queueType] else { return (.uncounted, []) }
         guard type == .text("quorum") else { return (.asDeclared, []) }

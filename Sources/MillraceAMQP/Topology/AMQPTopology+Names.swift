@@ -53,7 +53,7 @@ extension AMQPTopology {
             declared = queueArguments
             declared["x-expires"] = .number(Self.temporaryExpiry)
         }
-        let (returns, needed) = isTemporary ? (.uncounted, []) : returns(to: topic, &declared, letters)
+        let (returns, needed) = isTemporary ? (.uncounted, []) : returns(to: topic, declared, letters)
         var declarations: [AMQPDeclaration] = exchangeName.isEmpty ? [] : [exchange(of: topic)]
         declarations += needed
         declarations.append(
