@@ -159,7 +159,8 @@ let package = Package(
                 "MillraceCQRS",
                 "MillraceCompression", "MillraceHTTP", "MillraceOTLP", "MillraceTesting", "CSQLite",
             ],
-            path: "Sources/Examples/documentation", swiftSettings: strict),
+            // Without any setting, as the reader's own package has it.
+            path: "Sources/Examples/documentation"),
         .testTarget(
             name: "MillraceTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], swiftSettings: strict),
         .testTarget(

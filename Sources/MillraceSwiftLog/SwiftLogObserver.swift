@@ -35,8 +35,21 @@ public struct SwiftLogObserver: Observer {
         // Fields are text that somebody has to make.
         guard level >= logger.logLevel else { return }
         var metadata: Logger.Metadata = [:]
-        for (key, value) in event.fields { metadata[key] = .string(value) }
+        for (key, value) in event.fields { metadata[key] = Logger.MetadataValue(value) }
         logger.log(level: level, "\(event.message)", metadata: metadata, source: "Millrace")
+    }
+}
+
+extension Logger.MetadataValue {
+    /// The value of a field; a number stays one for handlers that have a form for it.
+    init(_ value: LogValue) {
+        self =
+            switch value {
+            case .int(let value): .stringConvertible(value)
+            case .double(let value): .stringConvertible(value)
+            case .bool(let value): .stringConvertible(value)
+            case .text, .duration: .string(value.description)
+            }
     }
 }
 

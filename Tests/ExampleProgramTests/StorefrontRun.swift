@@ -37,7 +37,7 @@ final class StorefrontRun: Sendable {
     struct Ended: Error {}
 
     private var endedOrders: Set<Substring> {
-        Set(log.split(separator: "\n").compactMap { $0.firstMatch(of: /handler=order-list (order=\d+)/)?.1 })
+        Set(log.split(separator: "\n").compactMap { $0.firstMatch(of: /handler=order-list .* (order=\d+)/)?.1 })
     }
 
     /// Starts it, waits for its end, and returns what it has printed besides its log.

@@ -57,17 +57,15 @@ import Testing
     }
 
     @Test func aContextIsOverWhenItsHandlerHasReturned() async throws {
-        struct Kept: @unchecked Sendable { var context: CQRSContext }
         let shop = try Shop()
-        let kept = Log<Kept>()
+        let kept = Log<CQRSContext>()
         try shop.router.register(
             shop.cqrs.handler(Open.self) { _, context in
-                nonisolated(unsafe) let context = context
-                kept.append(Kept(context: context))
+                kept.append(context)
             })
         try await withRunning(shop.router) {
             try await shop.cqrs.sendAndWait(Open(account: "ada"))
-            let context = kept.elements[0].context
+            let context = kept.elements[0]
             let error = await #expect(throws: MillraceError.self) { try await context.publish(Opened(account: "late")) }
             #expect(error?.code == .invalidState)
         }

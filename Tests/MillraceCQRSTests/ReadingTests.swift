@@ -95,7 +95,7 @@ import Testing
             #expect(shop.cqrs.statistics.skipped == 1)
             try await observer.event { event in
                 if case .log("a message was skipped", "price-list", let fields) = event.kind {
-                    return fields.contains { $0.1.contains("'other'") }
+                    return fields.contains { $0.1.description.contains("'other'") }
                 }
                 return false
             }
@@ -120,7 +120,7 @@ import Testing
         let policy = UnreadablePolicy(unknownVersion: .retryLater(after: .milliseconds(1)))
         try await run(policy, observers: [observer], messages: messages) { shop, _, _ in
             try await observer.event { event in
-                if case .messageFailed(_, _, let attempt, _, _) = event.kind { return attempt == 3 }
+                if case .messageFailed(_, _, _, _, let attempt, _, _) = event.kind { return attempt == 3 }
                 return false
             }
             #expect(shop.cqrs.statistics.postponed >= 3)

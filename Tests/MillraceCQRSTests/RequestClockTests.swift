@@ -152,8 +152,9 @@ import Testing
                 guard case .log("a request came too late to be answered", "Ask", let fields) = event.kind else { return nil }
                 #expect(event.level == .warning && fields.map(\.0) == ["name", "topic", "late", "count"])
                 #expect(fields[0].1 == "Ask" && fields[1].1 == "bank.Ask")
-                #expect(Double(fields[2].1.prefix { $0 != " " }).map { (7_200..<7_300).contains($0) } == true)
-                return fields[3].1
+                guard case .duration(let late) = fields[2].1 else { return nil }
+                #expect((.seconds(7_200)..<(.seconds(7_300))).contains(late))
+                return fields[3].1.description
             }
         }
         try await withRunning(shop.router) {

@@ -89,7 +89,7 @@ extension MemoryTests {
             try await broker.publish(Message(text: "a"), to: "t")
             reader.settle(try await reader.take(1)[0].token, .reject(reason: "bad customer"))
             let event = try await observer.event { if case .messagesDropped = $0.kind { true } else { false } }
-            #expect(event.fields.contains { $0.0 == "reason" && $0.1.contains("bad customer") })
+            #expect(event.fields.contains { $0.0 == "reason" && $0.1.description.contains("bad customer") })
             #expect(broker.depth(of: "t", group: "g")?.total == 0)
         }
 

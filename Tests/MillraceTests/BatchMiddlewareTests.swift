@@ -60,7 +60,9 @@ import Testing
         try router.consumeBatches("index", from: "pages", on: bench.broker, upTo: 1, within: .zero) { _, _ in throw Refused() }
         try await withRunning(router) {
             try await bench.broker.publish([Message(text: "1")], to: "pages")
-            try await events.event { if case .messageFailed(_, _, 1, _, let error) = $0.kind { error is Refused } else { false } }
+            try await events.event {
+                if case .messageFailed(_, _, _, _, 1, _, let error) = $0.kind { error is Refused } else { false }
+            }
         }
     }
 }

@@ -24,7 +24,7 @@ import Testing
             }
         }
         let delays = events.events.compactMap { event -> Duration? in
-            if case .messageFailed(_, _, _, let delay, _) = event.kind { delay } else { nil }
+            if case .messageFailed(_, _, _, _, _, let delay, _) = event.kind { delay } else { nil }
         }
         #expect(delays == [.seconds(2), .seconds(3), .milliseconds(4_500), .seconds(5)])
     }

@@ -42,6 +42,17 @@ import Testing
         #expect(Set(lines) == ["audit: a!!", "plain: a!!", "eight: a!!"])
     }
 
+    @Test("A function that returns an array can be a handler, without options and with them")
+    func arrays() async throws {
+        try await run(["a"], expecting: 4) { router, broker in
+            try router.handle("twice", from: "in", on: broker, to: "loud", shoutTwice)
+            try router.handle(
+                "again", from: "loud", on: broker, to: "louder", publishingOn: broker, .init(concurrency: 2), shoutTwice)
+            try router.consume("audit", from: "louder", on: broker, audit)
+        }
+        #expect(lines == Array(repeating: "audit: a??", count: 4))
+    }
+
     @Test("A function can handle batches, without options")
     func batches() async throws {
         try await run(["a"], expecting: 1) { router, broker in
@@ -58,6 +69,10 @@ import Testing
         }
         #expect(lines == ["desk: front got a"])
     }
+}
+
+private func shoutTwice(_ message: Message, _ context: HandlerContext) async throws -> [Message] {
+    [message, message].map { Message(text: "\($0.payload.text ?? "")?") }
 }
 
 private func shout(_ message: Message, _ context: HandlerContext) async throws -> Outputs {

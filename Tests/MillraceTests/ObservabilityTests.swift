@@ -24,7 +24,7 @@ import Testing
         let lines = lines(.json, .trace) { observers in
             HandlerLogger(observers, handler: "h").info("hello", ["n": 1])
         }
-        #expect(lines == [#"{"time":"2026-01-01T00:00:00.000Z","level":"info","message":"hello","handler":"h","n":"1"}"#])
+        #expect(lines == [#"{"time":"2026-01-01T00:00:00.000Z","level":"info","message":"hello","handler":"h","n":1}"#])
     }
 
     @Test func nothingIsBuiltWhenNobodyListens() {
@@ -60,18 +60,19 @@ import Testing
 
     @Test func everyEventHasWords() {
         let events: [MillraceEvent.Kind] = [
-            .routerStarted(handlers: 1), .routerDraining, .routerStopped, .handlerStarted(handler: "h", topic: "t"),
+            .routerStarted(handlers: 1), .routerDraining, .routerStopped, .handlerStarted(handler: "h", topic: "t", group: "h"),
             .handlerStopped(handler: "h"), .handlerPaused(handler: "h"), .handlerResumed(handler: "h"),
-            .handlerRestarting(handler: "h", after: .seconds(1), error: Flaky()), .handlerFailed(handler: "h", error: Flaky()),
+            .handlerRestarting(handler: "h", topic: "t", group: nil, after: .seconds(1), error: Flaky()),
+            .handlerFailed(handler: "h", error: Flaky()),
             .handlerAbandoned(handler: "h", deliveries: 1), .messageHandled(handler: "h", id: "m", attempt: 1),
-            .messageFailed(handler: "h", id: "m", attempt: 1, retryAfter: .zero, error: Flaky()),
+            .messageFailed(handler: "h", topic: "t", group: nil, id: "m", attempt: 1, retryAfter: .zero, error: Flaky()),
             .messageRetried(handler: "h", id: "m", attempt: 1, after: .zero, error: Flaky()),
             .messagePoisoned(handler: "h", id: "m", topic: "t", error: Flaky()),
             .publishFailed(handler: "h", topic: "t", error: Flaky()),
             .settlementIgnored(topic: "t", group: nil, count: 1, reason: .settledTwice),
             .leaseExpired(topic: "t", group: "g", position: Position(low: 1), attempt: 1),
             .messagesDropped(topic: "t", count: 1, reason: "r"), .spansDropped(count: 1, reason: "r"), .connected(transport: "t"),
-            .disconnected(transport: "t", error: Flaky()),
+            .disconnected(transport: "t", error: Flaky()), .contextClosed(handler: "h", id: "m", call: "c"),
         ]
         let messages = events.map { MillraceEvent(level: .info, kind: $0).message }
         #expect(Set(messages).count == events.count)

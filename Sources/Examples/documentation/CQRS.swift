@@ -33,6 +33,17 @@ struct OutOfStock: ReplyError {
     var sku: String
 }
 
+struct RemindToPay: DomainCommand {
+    var order: Int
+}
+
+func orderWithReminder(_ cqrs: CQRS) -> CQRSHandler {
+    cqrs.handler(PlaceOrder.self) { command, context in
+        try await context.publish(OrderPlaced(id: command.id, sku: command.sku, customer: command.customer))
+        try await context.send(RemindToPay(order: command.id), after: .seconds(86_400))
+    }
+}
+
 func registerShop(_ cqrs: CQRS, on router: Router, stock: [String: Int]) throws {
     try router.register(
         cqrs.handler(PlaceOrder.self) { command, context in

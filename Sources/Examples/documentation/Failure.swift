@@ -56,6 +56,12 @@ func listPoisoned(on broker: MemoryTransport) async throws {
     }
 }
 
+extension Stopwatch: PlacedMiddleware {
+    static var places: [MiddlewarePlace] {
+        [.inside(of: Retry.self, otherwise: "it would time the pauses between attempts")]
+    }
+}
+
 struct Stopwatch: Middleware {
     func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         let start = context.clock.now
@@ -82,14 +88,4 @@ func selectiveRetry() -> Retry {
         backoff: .exponential(from: .milliseconds(50), upTo: .seconds(60)),
         shouldRetry: { failure in failure.error is Unavailable },
         onRetry: { failure in print("attempt \(failure.attempt) of \(failure.message.id) failed") })
-}
-
-nonisolated(nonsending) func handleOrder(_ message: Message, _ context: HandlerContext) async throws {
-    context.logger.info("order", ["id": message.id])
-}
-
-func addFunction(to router: Router, on broker: MemoryTransport) throws {
-    try router.consume("log", from: "orders", on: broker) { message, context in
-        try await handleOrder(message, context)
-    }
 }

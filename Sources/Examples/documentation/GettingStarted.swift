@@ -23,9 +23,17 @@ func addHandlers(to router: Router, on broker: MemoryTransport) throws {
     }
 
     try router.consume("page", from: "alarms", on: broker, page)
+    try router.handle("split", from: "reports", on: broker, to: "readings", split)
 }
 
-func page(_ message: Message, _ context: HandlerContext) async throws {}
+func page(_ message: Message, _ context: HandlerContext) async throws {
+    try await page(message)
+}
+
+func split(_ message: Message, _ context: HandlerContext) async throws -> [Message] {
+    let readings = try message.decode([Reading].self)
+    return try readings.map { try Message(encoding: $0, key: $0.sensor) }
+}
 
 func makeRouter(on broker: MemoryTransport) -> Router {
     Router {

@@ -26,6 +26,13 @@ func observedRouter(_ failures: FailureCounter) -> Router {
     }
 }
 
+func pack(_ message: Message, _ context: HandlerContext) async throws {
+    let order = try message.decode(Order.self)
+    let log = context.logger.with(["order": order.id])
+    log.info("packed")
+    log.info("sent", ["cents": order.cents, "took": Duration.milliseconds(97)])
+}
+
 func report(on router: Router) throws {
     let health = router.health
     print(health.isLive, health.isReady)

@@ -12,3 +12,26 @@ func addParallelHandlers(to router: Router, on broker: MemoryTransport) throws {
         try await post(message)
     }
 }
+
+func serviceWithName(on broker: MemoryTransport) throws {
+    let router = Router(RouterOptions(service: "shop"))
+    try router.consume("audit", from: "orders", on: broker) { message, context in
+        try await post(message)
+    }
+    print(router.describe().text)  // orders -> audit  (memory, group shop.audit, concurrency 1)
+}
+
+actor Ledger {
+    private(set) var booked: [String] = []
+
+    func book(_ message: Message, _ context: HandlerContext) {
+        booked.append("\(context.topic): \(message.id), attempt \(context.attempt)")
+    }
+}
+
+let ledger = Ledger()
+
+func handleOrder(_ message: Message, _ context: HandlerContext) async throws {
+    context.logger.info("order", ["bytes": message.payload.count])
+    await ledger.book(message, context)
+}

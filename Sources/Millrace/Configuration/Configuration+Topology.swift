@@ -12,15 +12,10 @@ extension Configuration {
                 var options = HandlerOptions()
                 try defaults.apply(to: &options)
                 try settings.apply(to: &options)
-                let group: String? =
-                    switch options.group {
-                    case .handlerName: name
-                    case .named(let group): group
-                    case .none: nil
-                    }
                 return Topology.Handler(
                     name: name, topic: settings.topic ?? Self.leftToCode,
-                    transport: settings.transport ?? defaultTransport ?? Self.leftToCode, group: group,
+                    transport: settings.transport ?? defaultTransport ?? Self.leftToCode,
+                    group: options.group.name(for: name, of: router.service),
                     output: settings.outputTopic, options: options,
                     middleware: (defaults.middleware + settings.middleware).map(\.name).reduce(into: []) { names, name in
                         if !names.contains(name) { names.append(name) }

@@ -75,7 +75,7 @@ public struct Deduplicate: Middleware {
     /// Handles the message unless it has been handled.
     public func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
         guard let text = try text(of: message, context) else { return try await next(message, context) }
-        let delivery = PendingReservations.Delivery(worker: ObjectIdentifier(context), token: context.token)
+        let delivery = PendingReservations.Delivery(worker: ObjectIdentifier(context.slot), token: context.token)
         let owner: MessageID
         if let held = pending.owner(of: delivery) {
             // Handled before in this delivery, by a `Retry` outside for example: the reservation still stands.
@@ -136,7 +136,7 @@ public struct Deduplicate: Middleware {
             .warning,
             .log(
                 message: isAccepted ? "the deduplication key was not committed" : "the deduplication key was not released",
-                handler: nil, fields: [("key", text), ("error", "\(error)")]))
+                handler: nil, fields: [("key", .text(text)), ("error", "\(error)")]))
     }
 
     private func text(of message: Message, _ context: HandlerContext) throws -> String? {

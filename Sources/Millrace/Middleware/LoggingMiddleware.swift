@@ -43,14 +43,14 @@ public struct LoggingMiddleware: Middleware {
             if let finished {
                 context.logger.log(
                     finished, "handled",
-                    ["id": message.id, "took": start.duration(to: context.clock.now), "outputs": outputs.count])
+                    ["took": start.duration(to: context.clock.now), "outputs": outputs.count])
             }
             return outputs
         } catch {
             if let failed {
                 context.logger.log(
                     failed, "failed",
-                    ["id": message.id, "took": start.duration(to: context.clock.now), "error": "\(error)"])
+                    ["took": start.duration(to: context.clock.now), "error": "\(error)"])
             }
             throw error
         }
@@ -60,20 +60,14 @@ public struct LoggingMiddleware: Middleware {
         guard let payloadLimit else {
             return context.logger.log(
                 level, "handling",
-                [
-                    "id": message.id, "topic": context.topic, "attempt": context.attempt, "key": message.key ?? "",
-                    "bytes": message.payload.count,
-                ])
+                ["key": message.key ?? "", "bytes": message.payload.count])
         }
         let head = message.payload.prefix(payloadLimit)
         // What was cut in the middle of a character is shown with a replacement for it.
         let text = String(decoding: head, as: UTF8.self)
         context.logger.log(
             level, "handling",
-            [
-                "id": message.id, "topic": context.topic, "attempt": context.attempt, "key": message.key ?? "",
-                "bytes": message.payload.count, "payload": text,
-            ])
+            ["key": message.key ?? "", "bytes": message.payload.count, "payload": text])
     }
 
     func validate(for handler: String) throws {

@@ -34,17 +34,16 @@ public struct Timeout: StagedMiddleware {
     public func recover(
         from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs {
-        defer { context.hasTimedOut = false }
         guard context.hasTimedOut else { throw error }
+        defer { context.note { $0.hasTimedOut = false } }
         throw timedOut(message, context, error)
     }
 
     /// Handles the message in a task of its own: for all attempts after the first, and inside of middleware that is not staged.
     public func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
-        nonisolated(unsafe) let sent = context  // Used by the other task only, which is awaited here.
         do {
             return try await withDeadline(limit, clock: context.clock) {
-                try await next(message, sent)
+                try await next(message, context)
             }
         } catch let passed as DeadlinePassed {
             throw timedOut(message, context, passed.cause)

@@ -44,11 +44,15 @@ public struct TracingMiddleware: StagedMiddleware {
         // Not sampled means: pass the context on, record nothing.
         guard trace.isSampled else { return }
         // In this order, so that no output seems to be made after the span has ended.
-        context.spanBegunAt = context.clock.now
-        context.span = SpanData(
+        let begunAt = context.clock.now
+        let span = SpanData(
             name: "process \(context.topic)", kind: .consumer, context: trace, parent: parent,
             start: context.clock.unixNanoseconds, attributes: MessagingAttributes.process(message, context),
             links: origin.map { [$0] } ?? [])
+        context.note { notes in
+            notes.span = span
+            notes.spanBegunAt = begunAt
+        }
     }
 
     /// Gives each output a span of its own and ends the span of the message.
@@ -84,10 +88,9 @@ public struct TracingMiddleware: StagedMiddleware {
     }
 
     private func end(_ context: HandlerContext, error: (any Error)?) {
-        guard var span = context.span else { return }
-        context.span = nil
+        guard context.hasNotes, case (var span?, let begunAt) = context.take({ ($0.span.take(), $0.spanBegunAt) }) else { return }
         // By the clock that does not jump.
-        span.end = span.start &+ context.spanBegunAt.duration(to: context.clock.now).nanosecondsClamped
+        span.end = span.start &+ begunAt.duration(to: context.clock.now).nanosecondsClamped
         if let error {
             span.status = .error("\(error)")
             span.attributes.append(("error.type", .string(ErrorName.of(error))))

@@ -44,10 +44,12 @@ public struct ConsoleLog: Observer {
         let time = Timestamp.text(unixMilliseconds: clock.unixMilliseconds)
         switch format {
         case .text:
-            let fields = event.fields.map { " \($0)=\(Self.quotedIfNeeded($1))" }.joined()
+            let fields = event.fields.map { " \($0)=\(Self.quotedIfNeeded($1.description))" }.joined()
             write("\(time) \(event.level.name) \(event.message)\(fields)")
         case .json:
-            let standard = [("time", time), ("level", event.level.name), ("message", event.message)]
+            let standard: [(String, LogValue)] = [
+                ("time", .text(time)), ("level", .text(event.level.name)), ("message", .text(event.message)),
+            ]
             write(JSONText.object(standard + event.fields))
         }
     }

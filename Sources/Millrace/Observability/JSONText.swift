@@ -1,8 +1,8 @@
-/// JSON written by hand where only strings occur and an encoder would be in the way (RFC 8259).
+/// JSON written by hand where only plain values occur and an encoder would be in the way (RFC 8259).
 package enum JSONText {
-    /// An object of string values, in the order given.
-    static func object(_ fields: [(String, String)]) -> String {
-        "{" + fields.map { "\(string($0)):\(string($1))" }.joined(separator: ",") + "}"
+    /// An object, with its fields in the order given.
+    static func object(_ fields: [(String, LogValue)]) -> String {
+        "{" + fields.map { "\(string($0)):\($1.json)" }.joined(separator: ",") + "}"
     }
 
     /// A string in quotes, with everything escaped that has to be.

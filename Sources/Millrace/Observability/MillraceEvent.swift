@@ -30,7 +30,7 @@ public struct MillraceEvent: Sendable {
         /// The shutdown is complete.
         case routerStopped
         /// A handler is subscribed.
-        case handlerStarted(handler: String, topic: String)
+        case handlerStarted(handler: String, topic: String, group: String?)
         /// A handler has ended.
         case handlerStopped(handler: String)
         /// A handler fetches nothing until it is resumed.
@@ -40,7 +40,7 @@ public struct MillraceEvent: Sendable {
         /// A handler fetches again.
         case handlerResumed(handler: String)
         /// A handler lost its subscription, or could not get one, and will try again after a delay.
-        case handlerRestarting(handler: String, after: Duration, error: any Error)
+        case handlerRestarting(handler: String, topic: String, group: String?, after: Duration, error: any Error)
         /// A handler can't go on and was given up.
         case handlerFailed(handler: String, error: any Error)
         /// Handlers ignored their cancellation and were abandoned.
@@ -48,7 +48,8 @@ public struct MillraceEvent: Sendable {
         /// A message was handled.
         case messageHandled(handler: String, id: MessageID, attempt: Int)
         /// A message failed and goes back to the transport for another attempt.
-        case messageFailed(handler: String, id: MessageID, attempt: Int, retryAfter: Duration, error: any Error)
+        case messageFailed(
+            handler: String, topic: String, group: String?, id: MessageID, attempt: Int, retryAfter: Duration, error: any Error)
         /// A message failed and is tried again in place.
         case messageRetried(handler: String, id: MessageID, attempt: Int, after: Duration, error: any Error)
         /// A message was given up and published to a poison topic.
@@ -86,7 +87,9 @@ public struct MillraceEvent: Sendable {
         case connected(transport: String)
         /// A connection to a broker is lost; it will be tried again.
         case disconnected(transport: String, error: any Error)
+        /// Something was called on the context of a message whose handler had returned, or failed for good, by then. It had no effect.
+        case contextClosed(handler: String, id: MessageID?, call: String)
         /// A line that a handler logged.
-        case log(message: String, handler: String?, fields: [(String, String)])
+        case log(message: String, handler: String?, fields: [(String, LogValue)])
     }
 }

@@ -10,7 +10,7 @@ final class BatchWorker: Worker, @unchecked Sendable {
     private let body: Body
     private let limit: Int
     private let wait: Duration
-    private let context: HandlerContext
+    private var context: HandlerContext
 
     init(_ scope: WorkerScope, body: @escaping Body, upTo limit: Int, within wait: Duration) {
         self.scope = scope
@@ -76,7 +76,7 @@ final class BatchWorker: Worker, @unchecked Sendable {
     private func handle(_ batch: DeliveryBatch) async {
         if let first = batch.records.first {
             context.begin(first, receivedAt: batch.receivedAt, maximumAttempts: .max)
-            context.messageID = nil
+            context.message = nil
         }
         let settlements = HandlerBatch.Settlements()
         let clock = scope.environment.clock
@@ -92,6 +92,9 @@ final class BatchWorker: Worker, @unchecked Sendable {
             let time = start.duration(to: clock.now).nanosecondsClamped
             if let failure { meter.process.fail(failure, time) } else { meter.process.succeed(time) }
         }
+        let actions = context.hasNotes ? context.take { $0.takeActions() } : []
+        if HandlerContext.closeIfShared(&context) { context = HandlerContext(scope, slot: slot) }
+        for action in actions { await action(failure.map(MessageOutcome.failed) ?? .accepted) }
         let settled = settlements.tokens.withLock { $0 }
         let open = batch.records.filter { !settled.contains($0.token) }
         guard let failure else {

@@ -97,7 +97,6 @@ final class Chain: @unchecked Sendable {
         guard timedOut else { return try await unwind(error, message, context, from: start, to: index) }
         // The worker's task is cancelled and stays so. What comes now must not notice: it goes on in a task of its own, which
         // the worker waits for and the slot cancels if the time to drain runs out.
-        nonisolated(unsafe) let context = context
         return try await context.slot.inFreshTask {
             try await self.unwind(error, message, context, from: start, to: index)
         }

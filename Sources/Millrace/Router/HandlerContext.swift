@@ -1,9 +1,17 @@
+import Synchronization
+
 /// What a handler and its middleware know of the message at hand, besides the message.
 ///
-/// A context belongs to one worker, which uses it for one message after the other: read it while handling, do not keep it.
-/// The compiler sees to that, as it can't be sent to another task. A function of your own that takes a context and is `async` has to be
-/// `nonisolated(nonsending)`, which the upcoming feature `NonisolatedNonsendingByDefault` makes the rule.
-public final class HandlerContext {
+/// It may be handed to any function, task or actor, and kept: what it says stays true of this message. Once its handler has returned, or
+/// has failed for good, it can only be read: what is written to it then does nothing and is reported as
+/// ``MillraceEvent/Kind/contextClosed(handler:id:call:)``.
+///
+/// A worker uses one context for one message after the other as long as nobody else holds it. Keeping contexts costs an allocation
+/// for each.
+public final class HandlerContext: @unchecked Sendable {
+    // Safe to share: the properties of a message are written by the worker alone and only while nobody else holds the context.
+    // What is written later is atomic or behind a lock.
+
     /// The handler's name.
     public let handler: String
     /// The topic that the message came from.
@@ -14,65 +22,41 @@ public final class HandlerContext {
     public let outputTopic: String?
     /// The kind of transport that the message came from.
     public let system: String
-    /// Logs through the router's observers, with the handler's name.
-    public let logger: HandlerLogger
     /// The router's clock.
     public let clock: any SchedulingClock
     /// The router's source of random numbers.
     public let random: RandomSource
-    /// Whether the transport can bring the message back after a delay.
-    public var canRetryLater: Bool { transportCanRetryLater && !isAcknowledged }
     /// Everyone who wants to know what happens.
     public let observers: Observers
 
-    /// The id of the message at hand; nil in a handler of batches.
-    public internal(set) var messageID: MessageID?
-    /// The number of this attempt, from 1; retries in place and redeliveries both count.
-    public internal(set) var attempt = 1
     /// How often the transport has handed the message out, this time included.
     public internal(set) var deliveryAttempt = 1
     /// Where the message lies in the broker.
     public internal(set) var position = Position(low: 0)
     /// When the batch that holds the message was received.
     public internal(set) var receivedAt = ClockInstant(nanoseconds: 0)
-    /// The span in which the message is being handled; set by `TracingMiddleware`.
-    public var trace: TraceContext?
 
-    /// When the message first failed, in milliseconds since 1970; nil if it has not.
-    public internal(set) var firstFailedAt: Int64?
+    /// The message at hand; nil in a handler of batches.
+    var message: Message?
+    /// By what the subscription knows the delivery.
+    var token = DeliveryToken(0)
     /// Whether the transport has handed the message out more often than the handler allows.
     var isExhausted = false
-    /// Whether `Timeout` ended the attempt that has just failed.
-    var hasTimedOut = false
-    /// Whether the message was acknowledged before its handler has returned.
-    public private(set) var isAcknowledged = false
-    let slot: WorkerSlot
-    var span: SpanData?
-    /// When the span began.
-    var spanBegunAt = ClockInstant(nanoseconds: 0)
+    private let attempts = Atomic<Int>(1)
     /// When `MetricsMiddleware` saw the message, in the clock's nanoseconds.
-    var begunAt: Int64 = 0
-    /// Who wants to know the message's outcome.
-    private(set) var outcomeActions: [OutcomeAction] = []
-    private let transportCanRetryLater: Bool
-    private let subscription: any Subscription
-    private let subscriber: any Subscriber
+    private let beginning = Atomic<Int64>(0)
+    /// Whether `notes` say anything, so that a message of which there is nothing to say takes no lock.
+    private let isNoted = Atomic<Bool>(false)
+    private let notes = Lock(HandlerNotes())
+
+    let slot: WorkerSlot
+    let history: AttemptHistory
+    let excused: ExcusedDeliveries
     /// Where the handler's outputs with topics of their own go; nil for a consumer.
     package let publisher: (any Publisher)?
-    private let history: AttemptHistory
-    private let excused: ExcusedDeliveries
-    /// By what the subscription knows the delivery.
-    private(set) var token = DeliveryToken(0)
-    /// Whether the count of attempts is that of this process and not the transport's.
-    private var isRecalled = false
-    private var recalledAttempts = 0
-    /// Whether this delivery is not to count.
-    private var isExcused = false
-    /// Whether there is more to reset than what each message sets.
-    private(set) var isUsed = false
-
-    /// Takes the outcome of a message.
-    typealias OutcomeAction = @Sendable (MessageOutcome) async -> Void
+    private let subscription: any Subscription
+    private let subscriber: any Subscriber
+    private let transportCanRetryLater: Bool
 
     init(_ scope: WorkerScope, slot: WorkerSlot) {
         let definition = scope.definition
@@ -83,7 +67,6 @@ public final class HandlerContext {
         outputTopic = definition.output?.topic
         system = definition.system
         transportCanRetryLater = definition.subscriber.capabilities.contains(.delayedRetry)
-        logger = HandlerLogger(environment.observers, handler: definition.name)
         clock = environment.clock
         random = environment.random
         observers = environment.observers
@@ -95,78 +78,42 @@ public final class HandlerContext {
         self.slot = slot
     }
 
-    @inline(__always)
-    func begin(_ record: DeliveryRecord, receivedAt: ClockInstant, maximumAttempts: Int) {
-        messageID = record.message.id
-        attempt = record.attempt
-        deliveryAttempt = record.attempt
-        position = record.position
-        self.receivedAt = receivedAt
-        isExhausted = record.attempt > maximumAttempts
-        token = record.token
-        if isUsed { reset() }
-        if record.attempt > 1 { recall(record.message.id) }
-        trace = nil
+    /// Logs through the router's observers. Lines name the handler, the topic, and of the message the id, the attempt, the correlation
+    /// id and the trace, as far as there are any.
+    public var logger: HandlerLogger { HandlerLogger(observers, handler: handler, context: self) }
+
+    /// The id of the message at hand; nil in a handler of batches.
+    public var messageID: MessageID? { message?.id }
+
+    /// The number of this attempt, from 1; retries in place and redeliveries both count.
+    public internal(set) var attempt: Int {
+        get { attempts.load(ordering: .relaxed) }
+        set { attempts.store(newValue, ordering: .relaxed) }
     }
 
-    private func reset() {
-        isUsed = false
-        isRecalled = false
-        isExcused = false
-        isAcknowledged = false
-        outcomeActions.removeAll()
-        hasTimedOut = false
-        firstFailedAt = nil
-        span = nil
+    /// When the message first failed, in milliseconds since 1970; nil if it has not.
+    public var firstFailedAt: Int64? { noted?.firstFailedAt }
+
+    /// Whether the message was acknowledged before its handler has returned.
+    public var isAcknowledged: Bool { noted?.isAcknowledged ?? false }
+
+    /// Whether the transport can bring the message back after a delay.
+    public var canRetryLater: Bool { transportCanRetryLater && !isAcknowledged }
+
+    /// The span in which the message is being handled; set by `TracingMiddleware`.
+    public var trace: TraceContext? {
+        get { noted?.trace }
+        set { if newValue != nil || trace != nil { note("trace") { $0.trace = newValue } } }
     }
 
-    /// Goes on counting where the delivery before this one stopped.
-    private func recall(_ id: MessageID) {
-        guard let entry = history.take(id) else { return }
-        isRecalled = true
-        recalledAttempts = entry.attempts
-        attempt = entry.attempts + 1
-        firstFailedAt = entry.firstFailedAt
-        isUsed = true
-    }
-
-    /// The message goes back through no fault of its own: this delivery, with all that was tried in it, is not to count.
-    func excuseDelivery(of message: Message) {
-        isUsed = true
-        isExcused = true
-        excused.add(message.id)
-        restoreAttempts(of: message)
-    }
-
-    /// The message goes back as if it had not been handed out: what was known of it before is to be known again.
-    func restoreAttempts(of message: Message) {
-        guard isRecalled else { return }
-        history.note(message.id, AttemptHistory.Entry(attempts: recalledAttempts, firstFailedAt: firstFailedAt))
-    }
-
-    /// So many of the deliveries so far are not to count.
-    func excuse(_ count: Int, maximumAttempts: Int) {
-        if !isRecalled { attempt = max(1, deliveryAttempt - count) }
-        isExhausted = deliveryAttempt - count > maximumAttempts
-    }
-
-    /// Whether what is published to a topic comes to this handler.
-    func reads(_ topic: String, of publisher: any Publisher) -> Bool {
-        topic == self.topic && publisher as AnyObject === subscriber as AnyObject
-    }
-
-    /// Keeps the count of attempts while the transport has the message: it counts deliveries, and some attempts were in place. One that
-    /// is excused has noted what is to be known.
-    func rememberAttempts(of message: Message) {
-        guard !isExcused else { return }
-        history.note(message.id, AttemptHistory.Entry(attempts: attempt, firstFailedAt: firstFailedAt))
-    }
-
-    /// Notes that an attempt failed; middleware that recovers from it runs next.
-    func noteFailure(timedOut: Bool) {
-        isUsed = true
-        hasTimedOut = timedOut
-        if firstFailedAt == nil { firstFailedAt = clock.unixMilliseconds }
+    /// Acknowledges the message now. It will not come back, whatever the handler does.
+    public func acknowledge() {
+        var isFirst = false
+        note("acknowledge()") { notes in
+            isFirst = !notes.isAcknowledged
+            notes.isAcknowledged = true
+        }
+        if isFirst { subscription.acknowledge([token]) }
     }
 
     /// Has `action` called once, when it is known what became of the message: after its outputs are accepted and before it
@@ -174,20 +121,53 @@ public final class HandlerContext {
     ///
     /// Not called when the process ends before that.
     public func onOutcome(_ action: @escaping @Sendable (MessageOutcome) async -> Void) {
-        isUsed = true
-        outcomeActions.append(action)
+        note("onOutcome(_:)") { $0.outcomeActions.append(action) }
     }
 
-    /// Acknowledges the message now. It will not come back, whatever the handler does.
-    public func acknowledge() {
-        guard !isAcknowledged else { return }
-        isUsed = true
-        isAcknowledged = true
-        subscription.acknowledge([token])
+    /// Whether what is published to a topic comes to this handler.
+    func reads(_ topic: String, of publisher: any Publisher) -> Bool {
+        topic == self.topic && publisher as AnyObject === subscriber as AnyObject
+    }
+}
+
+// MARK: Notes
+
+extension HandlerContext {
+    /// Whether there is more to reset than what each message sets.
+    @inline(__always)
+    var hasNotes: Bool { isNoted.load(ordering: .relaxed) }
+
+    /// What was noted of the message; nil for nothing.
+    var noted: HandlerNotes? { hasNotes ? notes.withLock { $0 } : nil }
+
+    /// Notes something of the message. Does nothing once the context is closed, but report what a user called.
+    func note(_ call: StaticString? = nil, _ change: (inout HandlerNotes) -> Void) {
+        isNoted.store(true, ordering: .relaxed)
+        let isOpen = notes.withLock { notes in
+            if !notes.isClosed { change(&notes) }
+            return !notes.isClosed
+        }
+        guard !isOpen, let call else { return }
+        observers.report(.warning, .contextClosed(handler: handler, id: messageID, call: "\(call)"))
     }
 
-    /// Tells everyone who asked that the message has failed.
-    func concludeFailure(_ error: any Error) async {
-        for action in outcomeActions { await action(.failed(error)) }
+    /// Takes something off the notes. Allowed at any time.
+    func take<Value>(_ body: (inout HandlerNotes) -> Value) -> Value { notes.withLock(body) }
+
+    /// Whoever holds the context can only read it from now on.
+    func close() {
+        isNoted.store(true, ordering: .relaxed)
+        notes.withLock { $0.isClosed = true }
+    }
+
+    func removeNotes() {
+        isNoted.store(false, ordering: .relaxed)
+        notes.withLock { $0 = HandlerNotes() }
+    }
+
+    /// When `MetricsMiddleware` saw the message, in the clock's nanoseconds.
+    var begunAt: Int64 {
+        get { beginning.load(ordering: .relaxed) }
+        set { beginning.store(newValue, ordering: .relaxed) }
     }
 }

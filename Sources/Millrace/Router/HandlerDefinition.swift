@@ -21,13 +21,10 @@ struct HandlerDefinition: Sendable {
     var options: HandlerOptions
     let body: Body
 
-    var group: String? {
-        switch options.group {
-        case .handlerName: name
-        case .named(let group): group
-        case .none: nil
-        }
-    }
+    /// The name of the service that it is a part of; nil if there is none.
+    var service: String?
+
+    var group: String? { options.group.name(for: name, of: service) }
 
     var system: String { (subscriber as? any Transport)?.system ?? "\(type(of: subscriber))" }
 

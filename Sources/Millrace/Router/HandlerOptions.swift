@@ -2,15 +2,27 @@
 public struct HandlerOptions: Sendable {
     /// Which consumer group a handler belongs to.
     public enum Group: Sendable, Hashable, ExpressibleByStringLiteral {
-        /// A group named like the handler.
+        /// A group named like the handler; in a service that has a name, like both: `shop.audit`.
         case handlerName
-        /// A group that is shared with other handlers of that name, here or elsewhere.
+        /// A group of a name, which is shared with other handlers of the service; in a service that has a name, with that before it.
+        case inService(String)
+        /// A group of exactly this name, which is shared with all handlers that say the same, here or elsewhere.
         case named(String)
         /// None: a copy of everything from now on.
         case none
 
         /// A named group.
         public init(stringLiteral name: String) { self = .named(name) }
+
+        /// What the broker is told; nil for none.
+        func name(for handler: String, of service: String?) -> String? {
+            switch self {
+            case .handlerName: Self.inService(handler).name(for: handler, of: service)
+            case .inService(let name): service.map { "\($0).\(name)" } ?? name
+            case .named(let name): name
+            case .none: nil
+            }
+        }
     }
 
     /// How many messages may be handled at once. Defaults to 1; 1 to 10,000.
@@ -20,7 +32,7 @@ public struct HandlerOptions: Sendable {
     /// The most deliveries that may be out and unsettled at once; at least `concurrency`. Defaults to 128 for each
     /// concurrent message, at most 1,024 or the concurrency if that is more.
     public var prefetch: Int?
-    /// The consumer group. Defaults to one named like the handler.
+    /// The consumer group. Defaults to one named like the handler, and like the service if that has a name.
     public var group: Group
     /// After how many deliveries a message is given up before the handler sees it again; a guard against messages that
     /// crash the process. Defaults to no limit; at least 1.

@@ -98,7 +98,7 @@ final class HandlerRun: Sendable {
         // Stopped between subscribing and here: nobody else knows of this subscription yet.
         if stopping.hasFired { subscription.stopFetching() }
         settled.fire()
-        observers.report(.info, .handlerStarted(handler: name, topic: definition.topic))
+        observers.report(.info, .handlerStarted(handler: name, topic: definition.topic, group: definition.group))
         var failure: (any Error)?
         do {
             try await pool.run()
@@ -130,7 +130,10 @@ final class HandlerRun: Sendable {
             state.restarts += 1
             state.error = error
         }
-        observers.report(.warning, .handlerRestarting(handler: name, after: delay, error: error))
+        observers.report(
+            .warning,
+            .handlerRestarting(
+                handler: name, topic: definition.topic, group: definition.group, after: delay, error: error))
         await stopping.waitUncancellably(upTo: delay, clock: environment.clock)
     }
 

@@ -8,7 +8,6 @@ final class MessageWorker: Worker, @unchecked Sendable {
     let slot = WorkerSlot()
     private let scope: WorkerScope
     private let chain: Chain
-    private let context: HandlerContext
     private let maximumAttempts: Int
     private var state: State
 
@@ -19,12 +18,12 @@ final class MessageWorker: Worker, @unchecked Sendable {
         var next = 0
         var limit = BatchLimit()
         var outbox: Outbox
+        var context: HandlerContext?
     }
 
     init(_ scope: WorkerScope, chain: Chain) {
         self.scope = scope
         self.chain = chain
-        context = HandlerContext(scope, slot: slot)
         maximumAttempts = scope.definition.options.maximumAttempts ?? .max
         state = State(outbox: Outbox(scope))
     }
@@ -66,7 +65,12 @@ final class MessageWorker: Worker, @unchecked Sendable {
     @inline(__always)
     private func handle(_ state: inout State) async {
         let chain = chain
-        let context = context
+        // Taken out of the state, so that this is the only reference to it.
+        var context = state.context.take() ?? HandlerContext(scope, slot: slot)
+        defer {
+            context.message = nil
+            state.context = context
+        }
         let slot = slot
         let status = scope.status
         let wantsTrace = scope.environment.observers.want(.trace)
@@ -86,35 +90,42 @@ final class MessageWorker: Worker, @unchecked Sendable {
                 continue
             }
             context.begin(record, receivedAt: receivedAt, maximumAttempts: maximumAttempts)
-            if record.attempt > 1 { excuse(record) }
+            if record.attempt > 1 { excuse(record, context) }
+            var isShared = false
             do {
                 let outputs = try await chain.run(record.message, context)
+                isShared = HandlerContext.closeIfShared(&context)
                 state.outbox.add(outputs, of: record.token, at: index)
-                if context.isUsed { state.outbox.note(context) }
-                if wantsTrace { reportHandled(record) }
+                if context.hasNotes { state.outbox.note(context) }
+                if wantsTrace { reportHandled(record, attempt: context.attempt) }
             } catch {
+                isShared = HandlerContext.closeIfShared(&context)
                 await context.concludeFailure(error)
                 if error is RetryLater { context.rememberAttempts(of: record.message) }
                 if error is HandedBack { context.restoreAttempts(of: record.message) }
                 scope.settleFailure(record, error, isAcknowledged: context.isAcknowledged, wasCutOff: slot.isCutOff)
                 // Somebody has to look at the failure first: what is fetched already keeps its place behind it.
-                if error is HandedBack, scope.control.holders.contains(.failurePolicy) { return release(&state) }
+                if error is HandedBack, scope.control.holders.contains(.failurePolicy) {
+                    if isShared { context = HandlerContext(scope, slot: slot) }
+                    return release(&state)
+                }
             }
+            if isShared { context = HandlerContext(scope, slot: slot) }
             if slot.isSpent { return }
             if state.outbox.isFull || slot.takeFlushRequest() { await state.outbox.flush(state.batch, slot: slot) }
         }
     }
 
     @inline(never)
-    private func excuse(_ record: DeliveryRecord) {
+    private func excuse(_ record: DeliveryRecord, _ context: HandlerContext) {
         let excused = scope.control.excused.count(of: record.message.id)
         guard excused > 0 else { return }
         context.excuse(excused, maximumAttempts: maximumAttempts)
     }
 
-    private func reportHandled(_ record: DeliveryRecord) {
+    private func reportHandled(_ record: DeliveryRecord, attempt: Int) {
         scope.environment.observers.report(
-            .trace, .messageHandled(handler: context.handler, id: record.message.id, attempt: context.attempt))
+            .trace, .messageHandled(handler: scope.definition.name, id: record.message.id, attempt: attempt))
     }
 
     private func release(_ state: inout State) {

@@ -23,7 +23,7 @@ struct Outbox {
     /// Inputs that were acknowledged before their handler had returned, by their index in `inputs`.
     private var acknowledged: Set<Int> = []
     /// Who wants to know the outcome of an input, by its index in `inputs`.
-    private var outcomeActions: [(origin: Int, action: HandlerContext.OutcomeAction)] = []
+    private var outcomeActions: [(origin: Int, action: HandlerNotes.OutcomeAction)] = []
     /// When the batch was received, by the exact clock.
     var receivedAt = ClockInstant(nanoseconds: 0)
     /// Consumers have no outputs whose failure would need the input again.
@@ -59,8 +59,9 @@ struct Outbox {
     /// Takes over what the context knows of the message that was added last.
     mutating func note(_ context: HandlerContext) {
         let origin = inputs.count - 1
-        if context.isAcknowledged { acknowledged.insert(origin) }
-        for action in context.outcomeActions { outcomeActions.append((origin, action)) }
+        let (isAcknowledged, actions) = context.take { ($0.isAcknowledged, $0.takeActions()) }
+        if isAcknowledged { acknowledged.insert(origin) }
+        for action in actions { outcomeActions.append((origin, action)) }
     }
 
     private mutating func addMore(_ outputs: Outputs, origin: Int) {

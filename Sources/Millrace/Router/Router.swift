@@ -65,6 +65,7 @@ public final class Router: Sendable {
 
     private func add(_ definition: HandlerDefinition, layers: [any Middleware]) throws {
         var definition = definition
+        definition.service = options.service
         definition.completePrefetch()
         try definition.validate()
         try MiddlewareOrder.check(layers, of: definition.name)
@@ -306,9 +307,10 @@ private struct Decorators: Sendable {
     func apply(to definition: HandlerDefinition) -> HandlerDefinition {
         guard !publishers.isEmpty || !subscribers.isEmpty else { return definition }
         func wrap(_ publisher: any Publisher) -> any Publisher { publishers.reduce(publisher) { $1($0) } }
-        return HandlerDefinition(
-            name: definition.name, topic: definition.topic, subscriber: subscribers.reduce(definition.subscriber) { $1($0) },
-            output: definition.output.map { .init(topic: $0.topic, publisher: wrap($0.publisher)) },
-            publisher: definition.publisher.map(wrap), options: definition.options, body: definition.body)
+        var decorated = definition
+        decorated.subscriber = subscribers.reduce(definition.subscriber) { $1($0) }
+        decorated.output = definition.output.map { .init(topic: $0.topic, publisher: wrap($0.publisher)) }
+        decorated.publisher = definition.publisher.map(wrap)
+        return decorated
     }
 }

@@ -1,5 +1,11 @@
 /// How a router runs and ends.
 public struct RouterOptions: Sendable {
+    /// The name of the service, which goes before the names of its handlers' consumer groups: the handler `audit` of the service `shop`
+    /// reads in the group `shop.audit`, and shares no messages with a handler `audit` of another service. Defaults to nil: groups
+    /// have the bare names of handlers. A group that is named in full by ``HandlerOptions/Group/named(_:)`` stays as it is.
+    ///
+    /// Giving a running service a name gives it new groups, which begin as `HandlerOptions.start` says.
+    public var service: String?
     /// How long handlers may go on after the shutdown has begun, before they are cancelled. Defaults to 30 seconds.
     public var drainTimeout: Duration
     /// How long handlers may take to notice that they are cancelled, before they are abandoned. Defaults to 5 seconds.
@@ -17,11 +23,12 @@ public struct RouterOptions: Sendable {
 
     /// Options with the given values.
     public init(
-        drainTimeout: Duration = .seconds(30), cancellationGrace: Duration = .seconds(5),
+        service: String? = nil, drainTimeout: Duration = .seconds(30), cancellationGrace: Duration = .seconds(5),
         restart: Backoff = .exponential(from: .milliseconds(100), upTo: .seconds(30)),
         clock: any SchedulingClock = SystemClock.shared, random: RandomSource = RandomSource(),
         observers: [any Observer] = [ConsoleLog()], plugins: [any RouterPlugin] = []
     ) {
+        self.service = service
         self.drainTimeout = drainTimeout
         self.cancellationGrace = cancellationGrace
         self.restart = restart
@@ -33,6 +40,7 @@ public struct RouterOptions: Sendable {
 
     /// Throws a ``MillraceError`` of code `invalidOption` that names the field, its value and its bound.
     func validate() throws {
+        if let service { try Naming.check(service, kind: "service", code: .invalidOption) }
         for (name, value) in [("drainTimeout", drainTimeout), ("cancellationGrace", cancellationGrace)] {
             guard value >= .zero else {
                 throw MillraceError.invalidOption(name, value, bound: "at least 0", of: "router")

@@ -61,9 +61,7 @@ struct WorkerScope: Sendable {
         if let later = error as? RetryLater {
             observers.report(
                 .debug,
-                .messageFailed(
-                    handler: handler, id: record.message.id, attempt: record.attempt, retryAfter: later.delay,
-                    error: later.cause ?? later))
+                messageFailed(record, retryAfter: later.delay, error: later.cause ?? later))
             return subscription.settle(record.token, .retry(after: later.delay))
         }
         let attempts = record.attempt - control.excused.count(of: record.message.id)
@@ -74,10 +72,13 @@ struct WorkerScope: Sendable {
             return subscription.settle(record.token, .reject(reason: reason))
         }
         let delay = definition.options.redelivery.delay(after: record.attempt, random: environment.random)
-        observers.report(
-            .warning,
-            .messageFailed(
-                handler: handler, id: record.message.id, attempt: record.attempt, retryAfter: delay, error: error))
+        observers.report(.warning, messageFailed(record, retryAfter: delay, error: error))
         subscription.settle(record.token, .retry(after: delay))
+    }
+
+    private func messageFailed(_ record: DeliveryRecord, retryAfter delay: Duration, error: any Error) -> MillraceEvent.Kind {
+        .messageFailed(
+            handler: definition.name, topic: definition.topic, group: definition.group, id: record.message.id,
+            attempt: record.attempt, retryAfter: delay, error: error)
     }
 }

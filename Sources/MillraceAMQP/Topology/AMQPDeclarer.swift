@@ -155,7 +155,8 @@ final class AMQPDeclarer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     }
 
     private func warn(_ message: String, queue: String) {
-        observers.report(.warning, .log(message: message, handler: nil, fields: [("transport", "amqp"), ("queue", queue)]))
+        observers.report(
+            .warning, .log(message: message, handler: nil, fields: [("transport", "amqp"), ("queue", .text(queue))]))
     }
 
     private func end(_ unit: Unit, _ result: Result<Void, MillraceError>) {

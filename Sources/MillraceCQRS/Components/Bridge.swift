@@ -50,7 +50,7 @@ public struct Bridge: Sendable {
         self.wait = wait
         self.undeliverable = undeliverable
         var options = options
-        if options.group == .handlerName { options.group = .named(name) }
+        if options.group == .handlerName { options.group = .inService(name) }
         self.options = options
     }
 

@@ -42,7 +42,7 @@ public struct FanIn: Sendable {
         self.target = target
         self.publisher = publisher
         var options = options
-        if options.group == .handlerName { options.group = .named(name) }
+        if options.group == .handlerName { options.group = .inService(name) }
         self.options = options
     }
 

@@ -3,19 +3,25 @@ public import Millrace
 /// What a handler of commands or events knows of the message at hand, and how it answers.
 ///
 /// What is published, sent and replied here leaves when the handler has returned, before its message is acknowledged. When the
-/// handler throws, nothing leaves. A context is for one message: do not keep it.
-public final class CQRSContext {
+/// handler throws, nothing leaves. A context is for one message, and may be handed to any function, task or actor; once the handler
+/// has returned, nothing can be added to it.
+public final class CQRSContext: Sendable {
+    /// What is to leave with the handler's return.
+    private struct State {
+        var outputs = Outputs()
+        var delayed: [DelayedMessage] = []
+        var replies: [Message] = []
+        var replyCount = 0
+        var isFinished = false
+    }
+
     /// The message as it came.
     public let message: Message
     /// What the router knows of it: topic, group, trace, and so on.
     public let handlerContext: HandlerContext
     private let cqrs: CQRS
     private let address: ReplyAddress?
-    private var outputs = Outputs()
-    private var delayed: [DelayedMessage] = []
-    private var replies: [Message] = []
-    private var replyCount = 0
-    private var isFinished = false
+    private let state = Lock(State())
 
     init(_ message: Message, _ handlerContext: HandlerContext, _ cqrs: CQRS, replyingTo address: ReplyAddress? = nil) {
         self.message = message
@@ -26,7 +32,7 @@ public final class CQRSContext {
 
     // MARK: What is known
 
-    /// Logs through the router's observers, with the handler's name.
+    /// Logs through the router's observers, with what is known of the handler and the message: see `HandlerContext.logger`.
     public var logger: HandlerLogger { handlerContext.logger }
     /// The number of this attempt, from 1.
     public var attempt: Int { handlerContext.attempt }
@@ -82,10 +88,9 @@ public final class CQRSContext {
     /// Publishes a message without a type when the handler has returned, with the ids that ``publish(_:key:metadata:)`` gives. Throws
     /// `invalidState` when it has returned already.
     public func publish(_ message: Message, to topic: String) throws {
-        try checkOpen()
         var message = message
         stamp(&message.metadata)
-        outputs.append(message, to: topic)
+        try whileOpen { [message] in $0.outputs.append(message, to: topic) }
     }
 
     /// Answers a request when the handler has returned; does nothing when nobody waits. Several answers are all received by
@@ -93,9 +98,10 @@ public final class CQRSContext {
     ///
     /// - Throws: What the codec throws; `invalidState` when the handler has returned already.
     public func reply<Value: Codable & Sendable>(_ value: Value) throws {
-        try checkOpen()
-        guard let reply = try makeReply(value) else { return }
-        replies.append(reply)
+        try whileOpen { state in
+            guard let reply = try makeReply(value, &state) else { return }
+            state.replies.append(reply)
+        }
     }
 
     // MARK: What leaves at once
@@ -106,11 +112,13 @@ public final class CQRSContext {
     /// - Throws: What the codec and `Publisher.publish` throw; `invalidState` when the handler has returned already, or has answers
     ///   waiting by ``reply(_:)``, which would be overtaken.
     public func replyNow<Value: Codable & Sendable>(_ value: Value) async throws {
-        try checkOpen()
-        guard replies.isEmpty else {
-            throw MillraceError(.invalidState, "replyNow would overtake answers by reply", isRetriable: false)
+        let made = try whileOpen { state in
+            guard state.replies.isEmpty else {
+                throw MillraceError(.invalidState, "replyNow would overtake answers by reply", isRetriable: false)
+            }
+            return try makeReply(value, &state)
         }
-        guard let address, let reply = try makeReply(value), !cqrs.responder.isExpired(address) else { return }
+        guard let address, let reply = made, !cqrs.responder.isExpired(address) else { return }
         try await publisher.publish(reply, to: address.topic)
     }
 
@@ -125,11 +133,16 @@ public final class CQRSContext {
     /// Where to publish what leaves at once.
     var publisher: any Publisher { handlerContext.publisher ?? cqrs.publisher }
 
-    private func checkOpen() throws {
-        guard !isFinished else {
-            throw MillraceError(
-                .invalidState, "handler '\(handlerContext.handler)' has returned; its context for message \(message.id) is over",
-                isRetriable: false)
+    /// Adds to what leaves with the handler's return. Throws `invalidState` when it has returned.
+    private func whileOpen<Result>(_ body: (inout State) throws -> Result) throws -> Result {
+        try state.withLock { state in
+            guard !state.isFinished else {
+                throw MillraceError(
+                    .invalidState,
+                    "handler '\(handlerContext.handler)' has returned; its context for message \(message.id) is over",
+                    isRetriable: false)
+            }
+            return try body(&state)
         }
     }
 
@@ -137,8 +150,7 @@ public final class CQRSContext {
         var metadata = metadata
         stamp(&metadata)
         let (message, topic) = try await cqrs.writer.message(for: value, key: key, metadata: metadata)
-        try checkOpen()
-        outputs.append(message, to: topic)
+        try whileOpen { $0.outputs.append(message, to: topic) }
     }
 
     private func add<Value: TypedMessage>(_ value: Value, _ key: String?, after delay: Duration) async throws {
@@ -146,8 +158,8 @@ public final class CQRSContext {
         var metadata = Metadata()
         stamp(&metadata)
         let (message, topic) = try await cqrs.writer.message(for: value, key: key, metadata: metadata)
-        try checkOpen()
-        delayed.append(DelayedMessage(message, to: topic, after: delay, by: cqrs.options.clock))
+        let later = DelayedMessage(message, to: topic, after: delay, by: cqrs.options.clock)
+        try whileOpen { $0.delayed.append(later) }
     }
 
     private func stamp(_ metadata: inout Metadata) {
@@ -155,12 +167,12 @@ public final class CQRSContext {
         if metadata[MetadataKey.causationID] == nil { metadata[MetadataKey.causationID] = message.id.description }
     }
 
-    private func makeReply<Value: Codable & Sendable>(_ value: Value) throws -> Message? {
+    private func makeReply<Value: Codable & Sendable>(_ value: Value, _ state: inout State) throws -> Message? {
         guard let address else { return nil }
         var metadata = Metadata()
         stamp(&metadata)
-        defer { replyCount += 1 }
-        return try cqrs.responder.reply(value, number: replyCount, to: address, metadata: metadata)
+        defer { state.replyCount += 1 }
+        return try cqrs.responder.reply(value, number: state.replyCount, to: address, metadata: metadata)
     }
 
     /// Hands what is to leave later to what keeps it. If the handler is run again after this, it leaves again.
@@ -170,22 +182,27 @@ public final class CQRSContext {
 
     /// What is to leave later.
     func takeDelayed() -> [DelayedMessage] {
-        defer { delayed = [] }
-        return delayed
+        state.withLock { state in
+            defer { state.delayed = [] }
+            return state.delayed
+        }
     }
 
     /// What the handler leaves behind; nothing can be added any more.
     func finish() -> Outputs {
-        isFinished = true
-        guard let address, !cqrs.responder.isExpired(address) else { return outputs }
-        if replies.isEmpty {
+        var state = state.withLock { state in
+            state.isFinished = true
+            return state
+        }
+        guard let address, !cqrs.responder.isExpired(address) else { return state.outputs }
+        if state.replies.isEmpty {
             var metadata = Metadata()
             stamp(&metadata)
-            replies.append(cqrs.responder.end(number: replyCount, to: address, metadata: metadata))
+            state.replies.append(cqrs.responder.end(number: state.replyCount, to: address, metadata: metadata))
         } else {
-            replies[replies.count - 1].metadata[MetadataKey.replyKind] = ReplyKind.last.rawValue
+            state.replies[state.replies.count - 1].metadata[MetadataKey.replyKind] = ReplyKind.last.rawValue
         }
-        for reply in replies { outputs.append(reply, to: address.topic) }
-        return outputs
+        for reply in state.replies { state.outputs.append(reply, to: address.topic) }
+        return state.outputs
     }
 }

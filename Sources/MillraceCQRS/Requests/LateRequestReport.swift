@@ -60,7 +60,8 @@ final class LateRequestReport: Sendable {
             .log(
                 message: "a request came too late to be answered", handler: address.handler,
                 fields: [
-                    ("name", address.requestName), ("topic", address.requestTopic), ("late", "\(late)"), ("count", "\(count)"),
+                    ("name", .text(address.requestName)), ("topic", .text(address.requestTopic)), ("late", .duration(late)),
+                    ("count", .int(Int64(count))),
                 ]))
     }
 }

@@ -68,7 +68,8 @@ final class ReplyInbox: Sendable {
         guard let request = state.withLock({ $0.pending[id] }) else {
             statistics.add(1, to: \.lateReplies)
             return options.observers.report(
-                .debug, .log(message: "a reply came late", handler: nil, fields: [("request", id), ("topic", topic)]))
+                .debug,
+                .log(message: "a reply came late", handler: nil, fields: [("request", .text(id)), ("topic", .text(topic))]))
         }
         switch request.deliver(reply, kind) {
         case .taken: break
@@ -94,7 +95,7 @@ final class ReplyInbox: Sendable {
                 .warning,
                 .log(
                     message: "the reply inbox could not be removed", handler: nil,
-                    fields: [("topic", topic), ("error", "\(error)")]))
+                    fields: [("topic", .text(topic)), ("error", "\(error)")]))
         }
     }
 

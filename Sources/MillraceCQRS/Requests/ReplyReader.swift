@@ -111,7 +111,7 @@ final class ReplyReader: Sendable {
             .warning,
             .log(
                 message: "the reply inbox is lost and will be opened again", handler: nil,
-                fields: [("topic", topic), ("after", "\(delay)"), ("error", "\(error)")]))
+                fields: [("topic", .text(topic)), ("after", .duration(delay)), ("error", "\(error)")]))
         await stopping.waitUncancellably(upTo: delay, clock: options.clock)
     }
 }

@@ -37,7 +37,7 @@ extension CQRS {
         let sagas = SagaRepository<State>(name, in: store, retention: options.retention, clock: self.options.clock)
         let topics = Set(steps.map { self.topics.topic(of: $0.type) }).sorted()
         var handlerOptions = options.handler
-        if handlerOptions.group == .handlerName { handlerOptions.group = .named(name) }
+        if handlerOptions.group == .handlerName { handlerOptions.group = .inService(name) }
         let handlers = topics.map { topic in
             let mine = steps.filter { self.topics.topic(of: $0.type) == topic }
             let run = SagaRun(name, mine, self, sagas, options)

@@ -1,15 +1,17 @@
 public import Millrace
+import Synchronization
 
 /// What a step of a saga knows of its saga and of the message at hand, and how it acts.
 ///
 /// What it publishes and sends is saved together with the saga's state, and leaves after that. When the step throws, nothing is
-/// saved, and nothing leaves. A context is for one message: do not keep it.
-public final class SagaContext {
+/// saved, and nothing leaves. A context is for one message, and may be handed to any function, task or actor.
+public final class SagaContext: Sendable {
     /// Which saga it is.
     public let key: String
     /// What is known of the message.
     public let context: CQRSContext
-    private(set) var isFinished = false
+    private let hasFinished = Atomic<Bool>(false)
+    var isFinished: Bool { hasFinished.load(ordering: .relaxed) }
 
     init(_ key: String, _ context: CQRSContext) {
         self.key = key
@@ -41,5 +43,5 @@ public final class SagaContext {
     }
 
     /// Ends the saga when the step has returned. Messages that still come for it are skipped.
-    public func finish() { isFinished = true }
+    public func finish() { hasFinished.store(true, ordering: .relaxed) }
 }

@@ -160,6 +160,6 @@ struct SagaRun<State: Codable & Sendable>: Sendable {
             .debug,
             .log(
                 message: "a message for a saga was skipped", handler: context.handler,
-                fields: [("id", "\(message.id)"), ("reason", reason)]))
+                fields: [("id", "\(message.id)"), ("reason", .text(reason))]))
     }
 }

@@ -85,7 +85,7 @@ final class NATSGroupSubscription: Subscription, @unchecked Sendable {
             .warning,
             .log(
                 message: message, handler: nil,
-                fields: [("transport", "nats"), ("topic", topic), ("consumer", puller.source.consumer)]))
+                fields: [("transport", "nats"), ("topic", .text(topic)), ("consumer", .text(puller.source.consumer))]))
     }
 
     private func linkUp() {

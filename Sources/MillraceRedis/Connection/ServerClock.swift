@@ -62,7 +62,7 @@ final class ServerClock: Sendable {
             differ ? .warning : .info,
             .log(
                 message: "the clocks of this machine and of the server " + (differ ? "differ" : "agree again"), handler: nil,
-                fields: [("transport", "redis"), ("skew", "\(reading.skew)"), ("server", "\(server)")]))
+                fields: [("transport", "redis"), ("skew", .duration(reading.skew)), ("server", "\(server)")]))
     }
 
     /// The server does not say what time it is.

@@ -81,7 +81,7 @@ final class RedisTrimmer: Sendable {
             .warning,
             .log(
                 message: "nothing is trimmed by its age: the server does not tell the time", handler: nil,
-                fields: [("transport", "redis"), ("server", "\(refusal.server)"), ("error", refusal.reason)]))
+                fields: [("transport", "redis"), ("server", "\(refusal.server)"), ("error", .text(refusal.reason))]))
     }
 
     private func trim(_ topic: String, before oldest: Position?) async throws {

@@ -16,8 +16,9 @@ final class RouterMeter: Observer {
     func observe(_ event: MillraceEvent) {
         let handler: String
         switch event.kind {
-        case .messageRetried(let name, _, _, _, _), .messageFailed(let name, _, _, _, _), .messagePoisoned(let name, _, _, _),
-            .messageRejected(let name, _, _), .messageDropped(let name, _, _), .handlerRestarting(let name, _, _):
+        case .messageRetried(let name, _, _, _, _), .messageFailed(let name, _, _, _, _, _, _),
+            .messagePoisoned(let name, _, _, _),
+            .messageRejected(let name, _, _), .messageDropped(let name, _, _), .handlerRestarting(let name, _, _, _, _):
             handler = name
         default: return
         }
