@@ -29,19 +29,21 @@ public final class HandlerContext: @unchecked Sendable {
     /// Everyone who wants to know what happens.
     public let observers: Observers
 
-    /// How often the transport has handed the message out, this time included.
-    public internal(set) var deliveryAttempt = 1
-    /// Where the message lies in the broker.
-    public internal(set) var position = Position(low: 0)
-    /// When the batch that holds the message was received.
-    public internal(set) var receivedAt = ClockInstant(nanoseconds: 0)
+    // Unchecked, because accesses can't overlap while there is one reference, and each message would pay for the checks.
 
+    /// How often the transport has handed the message out, this time included.
+    @exclusivity(unchecked) public internal(set) var deliveryAttempt = 1
+    /// Where the message lies in the broker.
+    @exclusivity(unchecked) public internal(set) var position = Position(low: 0)
+    /// When the batch that holds the message was received.
+    @exclusivity(unchecked) public internal(set) var receivedAt = ClockInstant(nanoseconds: 0)
     /// The message at hand; nil in a handler of batches.
-    var message: Message?
+    @exclusivity(unchecked) var message: Message?
     /// By what the subscription knows the delivery.
-    var token = DeliveryToken(0)
+    @exclusivity(unchecked) var token = DeliveryToken(0)
     /// Whether the transport has handed the message out more often than the handler allows.
-    var isExhausted = false
+    @exclusivity(unchecked) var isExhausted = false
+
     private let attempts = Atomic<Int>(1)
     /// When `MetricsMiddleware` saw the message, in the clock's nanoseconds.
     private let beginning = Atomic<Int64>(0)

@@ -1,7 +1,7 @@
 import Millrace
 
 /// The router of a small service, on any transport.
-public func orderService(on broker: any Transport, _ options: RouterOptions = RouterOptions(service: "orders")) throws -> Router {
+func orderService(on broker: any Transport, _ options: RouterOptions = RouterOptions(service: "orders")) throws -> Router {
     let router = Router(options) {
         PoisonQueue("orders.poison", on: broker)
         Retry(attempts: 3, backoff: .constant(.seconds(10)))
