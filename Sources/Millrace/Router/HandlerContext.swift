@@ -186,6 +186,11 @@ public final class HandlerContext {
         subscription.acknowledge([token])
     }
 
+    /// What spans are to say of the message at hand, by the transport that it came from.
+    package func spanAttributes(of message: Message) -> [(String, SpanValue)] {
+        subscription.spanAttributes(of: message, at: position)
+    }
+
     /// Tells everyone who asked that the message has failed.
     func concludeFailure(_ error: any Error) async {
         for action in outcomeActions { await action(.failed(error)) }
