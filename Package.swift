@@ -92,13 +92,14 @@ let package = Package(
             name: "CRabbitMQ", path: "Sources/CLibraries/CRabbitMQ",
             providers: [.apt(["librabbitmq-dev"]), .brew(["rabbitmq-c"])]),
         .systemLibrary(
-            name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
+            name: "CMicroHTTPD", path: "Sources/CLibraries/CMicroHTTPD",
+            providers: [.apt(["libmicrohttpd-dev"]), .brew(["libmicrohttpd"])]),
         .systemLibrary(
             name: "CNATS", path: "Sources/CLibraries/CNATS", providers: [.apt(["libnats-dev"]), .brew(["cnats"])]),
         .systemLibrary(
             name: "CSQLite", path: "Sources/CLibraries/CSQLite",
             providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
-        .systemLibrary(name: "CZlib", path: "Sources/CLibraries/CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZlib", path: "Sources/CLibraries/CZlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
 
         // The core, the transports, and what is built on the core.
         .target(name: "Millrace", swiftSettings: strict),
@@ -190,7 +191,8 @@ let package = Package(
             name: "kafka-mock", dependencies: ["CRdKafka"], path: "Tests/Programs/kafka-mock", swiftSettings: strict),
         .testTarget(
             name: "MillraceKafkaTests",
-            dependencies: ["Millrace", "MillraceKafka", "MillraceTesting", "CRdKafka"], swiftSettings: strict),
+            dependencies: ["Millrace", "MillraceKafka", "MillraceTesting", "CRdKafka", "TestSupport"],
+            swiftSettings: strict),
         .executableTarget(
             name: "nats-member", dependencies: ["Millrace", "MillraceNATS"], path: "Tests/Programs/nats-member",
             swiftSettings: strict),

@@ -4,8 +4,9 @@ import Tracing
 
 extension Span {
     /// Says what is known, if anybody will hear of it.
-    func describe(_ attributes: [(String, SpanValue)]) {
+    func describe(_ attributes: @autoclosure () -> [(String, SpanValue)]) {
         guard isRecording else { return }
+        let attributes = attributes()
         updateAttributes { known in
             for (name, value) in attributes { known.set(name, value: SpanAttribute(value)) }
         }

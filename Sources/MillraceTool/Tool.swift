@@ -15,6 +15,7 @@ enum Tool {
             let code =
                 switch try CommandLineParser(commands: commands).parse(words) {
                 case .help(let command): help(command, session)
+                case .version: version(session)
                 case .run(let command, let arguments): try await command.run(arguments, session)
                 }
             try session.output.flush()
@@ -31,6 +32,11 @@ enum Tool {
             session.complain("millrace\(words.first.map { " \($0)" } ?? ""): \(message)")
             return ExitCode.failure
         }
+    }
+
+    private static func version(_ session: Session) -> Int32 {
+        session.output.print("millrace \(MillraceVersion.current)")
+        return ExitCode.success
     }
 
     private static func help(_ command: Command?, _ session: Session) -> Int32 {

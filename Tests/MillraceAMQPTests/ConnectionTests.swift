@@ -39,6 +39,11 @@ extension AMQPTests {
             #expect(await refused { $0.tls?.caFile = certificates.pem("stranger-ca") }?.code == .connectionFailed)
             #expect(await refused { $0.tls = AMQPTLS(caFile: certificates.pem("ca")) }?.code == .connectionFailed)
             #expect(await refused { $0.tls?.caFile = "/nowhere" }?.code == .invalidOption)
+            // The same server by a name that its certificate is not for.
+            #expect(await refused { $0.servers = [AMQPEndpoint(host: "127.1", port: server.tlsPort)] }?.code == .connectionFailed)
+            // A server that does not encrypt: nothing is said to it in clear text.
+            #expect(
+                await refused { $0.servers = [AMQPEndpoint(host: "localhost", port: server.port)] }?.code == .connectionFailed)
             options.tls?.caFile = certificates.pem("stranger-ca")
             options.tls?.verifies = false
             await (try AMQPTransport(options, observers: Observers())).close()

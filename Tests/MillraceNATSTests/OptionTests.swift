@@ -1,7 +1,8 @@
 import Millrace
-import MillraceNATS
 import TestSupport
 import Testing
+
+@testable import MillraceNATS
 
 extension NATSTests {
     /// Options, URLs, and who may connect.
@@ -162,5 +163,47 @@ extension NATSTests {
                 await #expect(throws: MillraceError.self) { _ = try await server.connect { $0.security = wrong } }
             }
         }
+
+        /// Why a server is not connected to with such security; nil when it is.
+        private func refusal(_ server: NATSServer, _ security: NATSSecurity) async -> MillraceError? {
+            do {
+                await (try await server.connect { $0.security = security }).close()
+                return nil
+            } catch {
+                return error as? MillraceError
+            }
+        }
+
+        @Test("With TLS a certificate of the right authority for another name is refused, unless that is the one asked for")
+        func wrongName() async throws {
+            let certificates = try await TestCertificates.shared
+            let server = try await NATSServer.start([
+                "tls { cert_file: \"\(certificates.pem("client"))\", key_file: \"\(certificates.key("client"))\" }"
+            ])
+            let security = NATSSecurity(isEncrypted: true, caFile: certificates.pem("ca"))
+            #expect(await refusal(server, security)?.code == .connectionFailed)
+            var named = security
+            named.serverName = "client"
+            #expect(await refusal(server, named) == nil)
+            var careless = security
+            careless.verifies = false
+            #expect(await refusal(server, careless) == nil)
+        }
+
+        @Test("Nothing is said in clear text to a server that does not encrypt") func plainServer() async throws {
+            let server = try await NATSServer.start()
+            let security = NATSSecurity(isEncrypted: true, verifies: false, username: "ada", password: "secret")
+            let error = await refusal(server, security)
+            #expect(error?.code == .connectionFailed)
+            #expect(error?.message.lowercased().contains("secure") == true, "\(error?.message ?? "")")
+        }
+
+        @Test(
+            "The host of a server's address is what its certificate has to be for",
+            arguments: [
+                ("localhost:4222", "localhost"), ("10.0.0.1:4222", "10.0.0.1"), ("[::1]:4222", "::1"), ("[::1]", "::1"),
+                ("one.example", "one.example"),
+            ])
+        func hosts(server: String, host: String) { #expect(NATSAddress.host(of: server) == host) }
     }
 }

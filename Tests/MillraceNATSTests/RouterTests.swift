@@ -25,5 +25,27 @@ extension NATSTests {
             }
             await transport.close()
         }
+
+        @Test(
+            "Spans of a handler of wildcards say which subject a message came by",
+            arguments: [NATSOptions.Mode.jetStream, .core])
+        func spans(mode: NATSOptions.Mode) async throws {
+            let transport = try await NATSServer.shared.connect { $0.mode = mode }
+            let topic = "spans-\(MessageID.next())"
+            let (exporter, events) = (InMemorySpanExporter(), RecordingObserver())
+            let router = Router(.init(observers: [events])) { TracingMiddleware(exportingTo: exporter) }
+            try router.consume("h", from: "\(topic).*", on: transport) { _, _ in }
+            let message = Message(text: "x")
+            try await withRunning(router) {
+                try await transport.publish(message, to: "\(topic).new")
+                let id = message.id
+                try await events.event { if case .messageHandled(_, id, _) = $0.kind { true } else { false } }
+            }
+            await transport.close()
+            let attributes = Dictionary(exporter.spans.first?.attributes ?? [], uniquingKeysWith: { first, _ in first })
+            #expect(attributes["messaging.system"] == "nats")
+            #expect(attributes["messaging.destination.name"] == .string("\(topic).new"))
+            #expect(attributes["messaging.destination.template"] == .string("\(topic).*"))
+        }
     }
 }

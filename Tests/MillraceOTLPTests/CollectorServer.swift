@@ -26,7 +26,11 @@ final class CollectorServer: Sendable {
     /// Gives each of `answers`, which begin with the status, to one request, and 200 to those that follow.
     init(_ answers: String...) throws {
         self.answers = Lock(answers)
+        #if canImport(Darwin)
+        listening = socket(AF_INET, SOCK_STREAM, 0)
+        #else
         listening = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        #endif
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = inet_addr("127.0.0.1")

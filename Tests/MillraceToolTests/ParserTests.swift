@@ -106,4 +106,12 @@ import Testing
         }
         #expect(command?.name == "produce")
     }
+
+    @Test func versionOfTheTool() throws {
+        guard case .version = try parser.parse(["--version"]) else {
+            Issue.record("no version")
+            return
+        }
+        #expect(complaint("--version", "now") == "'now' is one word too many")
+    }
 }

@@ -1,3 +1,4 @@
+import Millrace
 import Testing
 
 @testable import MillraceTool
@@ -9,6 +10,13 @@ import Testing
         #expect(result.code == 0)
         #expect(result.output == HelpText.tool(Tool.commands) + "\n")
         #expect(result.errors.isEmpty)
+    }
+
+    @Test func saysWhichVersionItIs() async throws {
+        let result = try await ToolProcess.run("--version")
+        #expect(result.code == 0 && result.errors.isEmpty)
+        #expect(result.output == "millrace \(MillraceVersion.current)\n")
+        #expect(try #require(result.output.wholeMatch(of: /millrace (\d+\.\d+\.\d+)\n/)).1.count >= 5)
     }
 
     @Test func refusesAWrongCommandLine() async throws {

@@ -9,6 +9,15 @@ package enum MessagingAttributes {
             ("millrace.handler", .string(context.handler)), ("millrace.attempt", .int(context.attempt)),
         ]
         if let group = context.group { attributes.append(("messaging.consumer.group.name", .string(group))) }
+        attributes += conversation(message)
+        for attribute in context.spanAttributes(of: message) {
+            // The transport knows better, where it has said something: a pattern stands for several topics.
+            if let index = attributes.firstIndex(where: { $0.0 == attribute.0 }) {
+                attributes[index] = attribute
+            } else {
+                attributes.append(attribute)
+            }
+        }
         return attributes
     }
 
@@ -30,6 +39,17 @@ package enum MessagingAttributes {
             ("messaging.operation.type", "create"), ("messaging.destination.name", .string(topic)),
             ("messaging.message.id", "\(output.id)"), ("messaging.message.body.size", .int(output.payload.count)),
             ("millrace.handler", .string(context.handler)),
-        ]
+        ] + conversation(output)
+    }
+
+    /// Which of the topics that a subscription reads a message lay in. None for the one that `pattern` is.
+    package static func destination(_ topic: String?, outOf pattern: String) -> [(String, SpanValue)] {
+        guard let topic, topic != pattern else { return [] }
+        return [("messaging.destination.name", .string(topic)), ("messaging.destination.template", .string(pattern))]
+    }
+
+    private static func conversation(_ message: Message) -> [(String, SpanValue)] {
+        guard let id = message.metadata[MetadataKey.correlationID] else { return [] }
+        return [("messaging.message.conversation_id", .string(id))]
     }
 }

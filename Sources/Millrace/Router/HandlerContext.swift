@@ -126,6 +126,11 @@ public final class HandlerContext: @unchecked Sendable {
         note("onOutcome(_:)") { $0.outcomeActions.append(action) }
     }
 
+    /// What spans are to say of the message at hand, by the transport that it came from.
+    package func spanAttributes(of message: Message) -> [(String, SpanValue)] {
+        subscription.spanAttributes(of: message, at: position)
+    }
+
     /// Whether what is published to a topic comes to this handler.
     func reads(_ topic: String, of publisher: any Publisher) -> Bool {
         topic == self.topic && publisher as AnyObject === subscriber as AnyObject

@@ -12,6 +12,11 @@ public protocol Subscription: AnyObject, Sendable {
     /// the default, when the transport does not know. Cheap: it may be the number of a moment ago.
     var lag: Int? { get }
 
+    /// What spans are to say of a message beyond what is known of all: by the names of the OpenTelemetry semantic conventions for
+    /// the transport's system, in place of what has the same name otherwise. None by default. Asked only for spans that are
+    /// recorded; `position` is that of the delivery.
+    func spanAttributes(of message: Message, at position: Position) -> [(String, SpanValue)]
+
     /// Waits until there is at least one delivery and appends up to `limit` to `batch`.
     ///
     /// Returns false, with nothing appended, when the subscription has stopped fetching or is closed, or when `deadline`
@@ -48,6 +53,9 @@ public protocol Subscription: AnyObject, Sendable {
 extension Subscription {
     /// Not known.
     public var lag: Int? { nil }
+
+    /// None.
+    public func spanAttributes(of message: Message, at position: Position) -> [(String, SpanValue)] { [] }
 
     /// The transport's own subscription, with all wrappers taken off.
     var unwrapped: any Subscription {
@@ -102,6 +110,10 @@ extension SubscriptionWrapper {
     public var group: String? { base.group }
     /// That of the subscription behind it.
     public var lag: Int? { base.lag }
+    /// Those of the subscription behind it.
+    public func spanAttributes(of message: Message, at position: Position) -> [(String, SpanValue)] {
+        base.spanAttributes(of: message, at: position)
+    }
 
     /// Pulls from the subscription behind it.
     public func pull(into batch: inout DeliveryBatch, upTo limit: Int, until deadline: ClockInstant?) async throws -> Bool {

@@ -57,7 +57,8 @@ struct AMQPHandshake {
             "publisher_confirms": .flag(true), "authentication_failure_close": .flag(true),
         ]
         var properties = arena.table([
-            "product": .text("Millrace"), "connection_name": .text("\(options.connectionName) (\(role))"),
+            "product": .text("Millrace"), "version": .text(MillraceVersion.current),
+            "connection_name": .text("\(options.connectionName) (\(role))"),
             "capabilities": .table(capabilities),
         ])
         let heartbeat = Int32(options.heartbeat / .seconds(1))

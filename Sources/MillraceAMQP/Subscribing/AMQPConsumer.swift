@@ -16,7 +16,7 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     let ledger: AMQPLedger
     private let topic: String
     /// Whether several topics may be read, by a topic exchange.
-    private let isPattern: Bool
+    let isPattern: Bool
     private let group: String?
     private let prefetch: Int
     /// Whether what is retried waits here: in the lane of its key, or because nobody else could get it.

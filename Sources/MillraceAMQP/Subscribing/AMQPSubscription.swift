@@ -7,7 +7,9 @@ final class AMQPSubscription: Subscription {
     private let options: AMQPOptions
     private let lease: Duration
     private let publisher: AMQPPublisher
-    private let consumer: AMQPConsumer
+    let consumer: AMQPConsumer
+    /// The key with which messages of the topic are published.
+    let usualRoutingKey: String
     private let retries: AMQPRetries
     private let buffer: DeliveryBuffer
     private let clock: any SchedulingClock
@@ -19,6 +21,7 @@ final class AMQPSubscription: Subscription {
         self.topic = topic
         group = subscription.group
         options = transport.options
+        usualRoutingKey = transport.options.topology.route(to: topic).routingKey
         lease = subscription.lease
         publisher = transport.publisher
         clock = transport.clock

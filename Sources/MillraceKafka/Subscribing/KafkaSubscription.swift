@@ -5,7 +5,7 @@ import Millrace
 /// With transactions, what is acknowledged by ``commit(_:acknowledging:)`` is committed with what is published; what is settled
 /// otherwise is committed in a transaction of its own.
 final class KafkaSubscription: TransactionalSubscription {
-    private let plan: KafkaPlan
+    let plan: KafkaPlan
     private let options: KafkaOptions
     private let producer: KafkaProducer
     private let catalog: KafkaCatalog

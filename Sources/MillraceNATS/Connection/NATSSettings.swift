@@ -20,12 +20,12 @@ final class NATSSettings {
         // With a loop, this asks it to write, and writes nothing by itself.
         try check(natsOptions_SetSendAsap(raw, true), "sendAsap")
         try check(natsOptions_SetIOBufSize(raw, 256 << 10), "buffer")
-        try secure(options.security)
+        try secure(options.security, NATSAddress.host(of: server))
     }
 
     deinit { natsOptions_Destroy(raw) }
 
-    private func secure(_ security: NATSSecurity) throws {
+    private func secure(_ security: NATSSecurity, _ host: String) throws {
         if let user = security.username, let password = security.password {
             try check(natsOptions_SetUserInfo(raw, user, password), "security.username")
         }
@@ -45,8 +45,9 @@ final class NATSSettings {
             try check(
                 natsOptions_LoadCertificatesChain(raw, certificate, key), "security.certificateFile '\(certificate)'")
         }
-        if let name = security.serverName { try check(natsOptions_SetExpectedHostname(raw, name), "security.serverName") }
-        if !security.verifies { try check(natsOptions_SkipServerVerification(raw, true), "security.verifies") }
+        guard security.verifies else { return try check(natsOptions_SkipServerVerification(raw, true), "security.verifies") }
+        // Always: whether libnats looks at the name by itself depends on how it was built.
+        try check(natsOptions_SetExpectedHostname(raw, security.serverName ?? host), "security.serverName")
     }
 
     private func check(_ status: natsStatus, _ what: String) throws {

@@ -1,4 +1,8 @@
+#if canImport(FoundationEssentials)
 import FoundationEssentials
+#else
+import Foundation
+#endif
 import Millrace
 
 #if canImport(Glibc)
@@ -19,8 +23,7 @@ enum ServerGreeting {
     /// The version of a server, a `host:port`. Blocks.
     static func version(of server: String, _ patience: Duration) throws -> String {
         guard let colon = server.lastIndex(of: ":") else { throw failure(server, "no port") }
-        let host = server[..<colon].trimmingPrefix("[").filter { $0 != "]" }
-        let descriptor = try connect(String(host), String(server[server.index(after: colon)...]), patience)
+        let descriptor = try connect(NATSAddress.host(of: server), String(server[server.index(after: colon)...]), patience)
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var part = [UInt8](repeating: 0, count: 4_096)
@@ -36,12 +39,16 @@ enum ServerGreeting {
 
     private static func connect(_ host: String, _ port: String, _ patience: Duration) throws -> Int32 {
         var hints = addrinfo()
+        #if canImport(Glibc)
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        #else
+        hints.ai_socktype = SOCK_STREAM
+        #endif
         var list: UnsafeMutablePointer<addrinfo>?
         guard getaddrinfo(host, port, &hints, &list) == 0 else { throw failure(host, "the name is not known") }
         defer { freeaddrinfo(list) }
         let (seconds, attoseconds) = patience.components
-        var limit = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+        var limit = timeval(tv_sec: Int(seconds), tv_usec: suseconds_t(attoseconds / 1_000_000_000_000))
         var next = list
         while let address = next?.pointee {
             defer { next = address.ai_next }

@@ -1,4 +1,8 @@
+#if canImport(FoundationEssentials)
 import FoundationEssentials
+#else
+import Foundation
+#endif
 import Millrace
 
 /// The JetStream API, by its subjects: libnats' own calls block, and know less.

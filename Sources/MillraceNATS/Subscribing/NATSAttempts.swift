@@ -1,4 +1,8 @@
+#if canImport(FoundationEssentials)
 import FoundationEssentials
+#else
+import Foundation
+#endif
 import Millrace
 
 /// Which deliveries of a consumer do not count as attempts. From any thread.

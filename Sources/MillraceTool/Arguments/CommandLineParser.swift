@@ -8,12 +8,18 @@ struct CommandLineParser: Sendable {
     enum Request {
         /// The help of a command; nil for that of the tool.
         case help(Command?)
+        /// Which version it is.
+        case version
         case run(Command, Arguments)
     }
 
     /// Throws a ``UsageError`` that names what is wrong, and the nearest thing that would be right.
     func parse(_ words: [String]) throws -> Request {
         guard let first = words.first, first != "--help", first != "-h" else { return .help(nil) }
+        guard first != "--version" else {
+            guard words.count == 1 else { throw UsageError("'\(words[1])' is one word too many", command: nil) }
+            return .version
+        }
         guard first != "help" else {
             guard words.count > 1 else { return .help(nil) }
             return .help(try command(words[1]))

@@ -13,7 +13,8 @@ enum HelpText {
         Commands:
         \(table(commands.map { ($0.name, $0.summary) }))
 
-        'millrace help COMMAND' tells more about one of them.
+        'millrace help COMMAND' tells more about one of them, 'millrace --version' which
+        version this is.
 
         Where messages are is a URL, such as redis://127.0.0.1:6379: of option --url, or
         else of the environment variable MILLRACE_URL.

@@ -22,7 +22,8 @@ import Tracing
         let output = try await withRunning(router) {
             let request = tracer.startSpan("GET /order")
             defer { request.end() }
-            let order = Message(text: "order").carrying(request.context, by: tracer)
+            let order = Message(text: "order", metadata: [MetadataKey.correlationID: "c-1"])
+                .carrying(request.context, by: tracer)
             try await broker.publish(order, to: "orders")
             return try await probe.next()
         }
@@ -42,6 +43,7 @@ import Tracing
         #expect(process.attributes.get("messaging.destination.name") == "orders")
         #expect(process.attributes.get("messaging.consumer.group.name") == "bill")
         #expect(process.attributes.get("millrace.attempt") == 1)
+        #expect(process.attributes.get("messaging.message.conversation_id") == "c-1")
         #expect(create.attributes.get("messaging.message.id") == .string("\(output.id)"))
         #expect(tracer.activeSpans.isEmpty)
     }
