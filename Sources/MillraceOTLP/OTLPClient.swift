@@ -26,7 +26,7 @@ final class OTLPClient: NSObject, URLSessionDataDelegate, Sendable {
         request.httpShouldHandleCookies = false
         for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        request.setValue("millrace-otlp/\(MillraceVersion.current)", forHTTPHeaderField: "User-Agent")
+        request.setValue("millrace-otlp/\(MillraceRelease.version)", forHTTPHeaderField: "User-Agent")
         self.request = request
         session = Lock(nil)
         super.init()

@@ -11,7 +11,7 @@ struct OTLPRequest {
     init(resource: [(String, SpanValue)]) {
         before =
             "{\"resourceSpans\":[{\"resource\":{\"attributes\":\(Self.attributes(resource))},"
-            + "\"scopeSpans\":[{\"scope\":{\"name\":\"millrace\",\"version\":\"\(MillraceVersion.current)\"},\"schemaUrl\":\"\(Self.schema)\",\"spans\":["
+            + "\"scopeSpans\":[{\"scope\":{\"name\":\"millrace\",\"version\":\"\(MillraceRelease.version)\"},\"schemaUrl\":\"\(Self.schema)\",\"spans\":["
     }
 
     func body(_ spans: [SpanData]) -> Data {

@@ -35,7 +35,7 @@ enum Tool {
     }
 
     private static func version(_ session: Session) -> Int32 {
-        session.output.print("millrace \(MillraceVersion.current)")
+        session.output.print("millrace \(MillraceRelease.version)")
         return ExitCode.success
     }
 

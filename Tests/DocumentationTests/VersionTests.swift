@@ -13,14 +13,14 @@ import Testing
         let text = try Repository.text(of: "Docs/changelog.md")
         #expect(text.contains("\n## [Unreleased]\n"))
         guard let newest = try Self.released().first else {
-            #expect(text.contains("The first release will be \(MillraceVersion.current)."))
+            #expect(text.contains("The first release will be \(MillraceRelease.version)."))
             return
         }
-        #expect(newest == MillraceVersion.current)
+        #expect(newest == MillraceRelease.version)
     }
 
     @Test("What is shown for a manifest is that version") func shown() throws {
         let text = try Repository.text(of: "Docs/versions.md")
-        #expect(text.contains("/millrace.git\", .upToNextMinor(from: \"\(MillraceVersion.current)\")"))
+        #expect(text.contains("/millrace.git\", .upToNextMinor(from: \"\(MillraceRelease.version)\")"))
     }
 }

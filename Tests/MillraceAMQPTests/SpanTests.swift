@@ -19,7 +19,7 @@ extension AMQPTests {
             let events = RecordingObserver()
             let router = Router(.init(observers: [events])) { TracingMiddleware(exportingTo: exporter) }
             let group: HandlerOptions.Group = transport.capabilities.contains(.groups) ? .handlerName : .none
-            try router.consume("h", from: pattern, on: transport, .init(group: group)) { _, _ in }
+            try router.consume("h", from: pattern, on: transport, options: .init(group: group)) { _, _ in }
             try await withTimeLimit(AMQPTests.patience, "the messages") {
                 try await withRunning(router) {
                     try await transport.publish(messages, to: target)

@@ -69,7 +69,7 @@ import Testing
         for (name, log) in logs {
             try router.consume(
                 name, from: "orders", on: fanOut,
-                .init(
+                options: .init(
                     concurrency: 4, ordered: .byKey, redelivery: .constant(.milliseconds(1)), lease: .milliseconds(200))
             ) { message, _ in
                 if random.unit() < 0.05 { throw Flaky() }

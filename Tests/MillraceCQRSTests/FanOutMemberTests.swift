@@ -57,7 +57,7 @@ import Testing
         try await withRunning(other) {
             for round in 0..<3 {
                 let router = Router(.quiet())
-                try router.consume("a", from: "orders", on: bench.fanOut, .init(concurrency: 2)) { message, _ in
+                try router.consume("a", from: "orders", on: bench.fanOut, options: .init(concurrency: 2)) { message, _ in
                     forA.append(message)
                 }
                 try await withRunning(router) {

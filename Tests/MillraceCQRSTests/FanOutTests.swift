@@ -12,7 +12,8 @@ import Testing
         let router = Router(.quiet())
         let logs = ["a": Log<Message>(), "b": Log<Message>()]
         for (name, log) in logs {
-            try router.consume(name, from: "orders", on: bench.fanOut, .init(concurrency: 4)) { message, _ in log.append(message)
+            try router.consume(name, from: "orders", on: bench.fanOut, options: .init(concurrency: 4)) { message, _ in
+                log.append(message)
             }
         }
         let sent = Arrivals.messages(0..<500)
@@ -92,7 +93,7 @@ import Testing
         for (name, log) in logs {
             try router.consume(
                 name, from: "orders", on: bench.fanOut,
-                .init(concurrency: 4, ordered: .byKey, redelivery: .constant(.milliseconds(1)))
+                options: .init(concurrency: 4, ordered: .byKey, redelivery: .constant(.milliseconds(1)))
             ) { message, context in
                 guard context.attempt > 1 || message.payload.text?.hasSuffix(name == "a" ? "3" : "4") == false else {
                     throw Flaky()

@@ -23,7 +23,9 @@ extension KafkaTests {
             let exporter = InMemorySpanExporter()
             let events = RecordingObserver()
             let router = Router(.init(observers: [events])) { TracingMiddleware(exportingTo: exporter) }
-            try router.consume("h-\(topic)", from: selection, on: transport, .init(redelivery: .constant(.milliseconds(50)))) {
+            try router.consume(
+                "h-\(topic)", from: selection, on: transport, options: .init(redelivery: .constant(.milliseconds(50)))
+            ) {
                 _, context in
                 if failing, context.attempt == 1 { throw Refused() }
             }

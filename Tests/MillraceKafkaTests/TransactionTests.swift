@@ -173,7 +173,7 @@ extension KafkaTests {
             let failures = Lock(Set<String>())
             try router.handle(
                 "double", from: "\(name).in", on: transport, to: "\(name).out",
-                HandlerOptions(
+                options: HandlerOptions(
                     concurrency: 4, group: .named(name), redelivery: .constant(.milliseconds(10)), transactional: true)
             ) { message, context in
                 let text = message.payload.text ?? ""
@@ -201,12 +201,14 @@ extension KafkaTests {
             let router = Router(.init(observers: []))
             let elsewhere = #expect(throws: MillraceError.self) {
                 try router.handle(
-                    "h", from: "\(name).in", on: one, to: "o", publishingOn: two, HandlerOptions(transactional: true)
+                    "h", from: "\(name).in", on: one, to: "o", publishingOn: two, options: HandlerOptions(transactional: true)
                 ) { message, _ in [message] }
             }
             #expect(elsewhere?.code == .invalidOption && elsewhere?.message.contains("transactional") == true)
             #expect(throws: MillraceError.self) {
-                try router.handle("h", from: "\(name).in", on: one, to: "o", HandlerOptions(group: .none, transactional: true)) {
+                try router.handle(
+                    "h", from: "\(name).in", on: one, to: "o", options: HandlerOptions(group: .none, transactional: true)
+                ) {
                     message, _ in [message]
                 }
             }

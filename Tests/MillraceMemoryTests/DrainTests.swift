@@ -38,7 +38,7 @@ extension MemoryTests {
             try router.handle("first", from: "a", on: subscriber, to: "b", publishingOn: output) { _, _ in
                 Outputs((0..<sent).map { Message(text: "\($0)") })
             }
-            try router.consume("second", from: "b", on: output, .init(prefetch: 1)) { message, _ in
+            try router.consume("second", from: "b", on: output, options: .init(prefetch: 1)) { message, _ in
                 entered.fire()
                 await gate.waitUncancellably()
                 seen.add(message.id)

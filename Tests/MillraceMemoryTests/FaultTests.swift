@@ -193,7 +193,7 @@ extension MemoryTests {
             let restart = Backoff.constant(.milliseconds(1))
             let router = Router(RouterOptions(restart: restart, observers: []))
             let options = HandlerOptions(concurrency: 4, redelivery: restart, lease: .milliseconds(200))
-            try router.handle("copy", from: "a", on: broker, to: "b", options) { message, _ in [message] }
+            try router.handle("copy", from: "a", on: broker, to: "b", options: options) { message, _ in [message] }
             try await withRunning(router) {
                 var (sent, seen): (Set<MessageID>, Set<MessageID>) = ([], [])
                 // On until each fault has happened: how often something is pulled depends on how busy the machine is.

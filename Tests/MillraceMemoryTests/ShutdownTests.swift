@@ -44,10 +44,10 @@ extension MemoryTests {
                 if handled.add(message.id) == moment { router.shutdown() }
             }
             if load.isPipeline {
-                try router.handle("first", from: "a", on: broker, to: "b", options) { message, _ in [message] }
-                try router.consume("second", from: "b", on: broker, options) { message, _ in await finish(message) }
+                try router.handle("first", from: "a", on: broker, to: "b", options: options) { message, _ in [message] }
+                try router.consume("second", from: "b", on: broker, options: options) { message, _ in await finish(message) }
             } else {
-                try router.consume("first", from: "a", on: broker, options) { message, _ in await finish(message) }
+                try router.consume("first", from: "a", on: broker, options: options) { message, _ in await finish(message) }
             }
             if moment == 0 { router.shutdown() }
             let producers = (0..<3).map { producer in Task { await produce(on: broker, producer, accepted) } }

@@ -17,7 +17,7 @@ extension MemoryTests {
             let router = Router(RouterOptions(observers: []))
             let done = try await TopicProbe(of: "done", on: broker, group: "probe")
             for (name, from, to) in [("ping", "a", "b"), ("pong", "b", "a")] {
-                try router.handle(name, from: from, on: broker, to: to, .init(concurrency: concurrency)) { message, _ in
+                try router.handle(name, from: from, on: broker, to: to, options: .init(concurrency: concurrency)) { message, _ in
                     let left = hops(message) - 1
                     if left <= 0 { return .to("done", Message(id: message.id, text: "done")) }
                     return [Message(id: message.id, text: "\(left)")]

@@ -29,7 +29,7 @@ import Testing
             Self.text([process, create], resource: [("service.name", "shop")])
                 == [
                     #"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"#,
-                    #""scopeSpans":[{"scope":{"name":"millrace","version":"\#(MillraceVersion.current)"},"schemaUrl":"https://opentelemetry.io/schemas/1.44.0","#,
+                    #""scopeSpans":[{"scope":{"name":"millrace","version":"\#(MillraceRelease.version)"},"schemaUrl":"https://opentelemetry.io/schemas/1.44.0","#,
                     #""spans":[{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"0000000000000abc","#,
                     #""traceState":"v=\"1\"","parentSpanId":"000000000000eee1","flags":769,"name":"process \"a\"","kind":5,"#,
                     #""startTimeUnixNano":"1544712660000000000","endTimeUnixNano":"1544712661000000001","#,

@@ -39,7 +39,8 @@ import Testing
             Correlation()
             Bracket(label: "inner") { notes.yield($0) }
         }
-        try router.consumeBatches("index", from: "pages", on: bench.broker, upTo: 2, within: .seconds(60), own) { _, context in
+        try router.consumeBatches("index", from: "pages", on: bench.broker, upTo: 2, within: .seconds(60), options: own) {
+            _, context in
             notes.yield("\(Bracket.open) \(context.messageID == nil)")
             notes.finish()
             throw Refused()

@@ -24,7 +24,7 @@ struct Bench {
         _ body: (TopicProbe) async throws -> Void
     ) async throws {
         let router = Router(options, middleware: middleware)
-        try router.handle("h", from: "in", on: broker, to: "out", handlerOptions, handler)
+        try router.handle("h", from: "in", on: broker, to: "out", options: handlerOptions, handler)
         let out = try await TopicProbe(of: "out", on: broker)
         try await withRunning(router) {
             try await broker.publish(messages, to: "in")

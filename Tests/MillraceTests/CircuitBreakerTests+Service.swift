@@ -36,7 +36,7 @@ extension CircuitBreakerTests {
                 Retry(attempts: 2, backoff: .constant())
             }
             let source: any Subscriber = subscriber ?? broker
-            try router.consume("h", from: "in", on: source, options) { message, _ in
+            try router.consume("h", from: "in", on: source, options: options) { message, _ in
                 try await self.handle(message, body)
             }
             return router

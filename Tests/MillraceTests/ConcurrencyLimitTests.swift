@@ -18,7 +18,7 @@ import Testing
         let gauge = Box(Gauge())
         let done = Box(0)
         for name in ["a", "b"] {
-            try router.consume(name, from: "in", on: broker, .init(concurrency: 4)) { _, _ in
+            try router.consume(name, from: "in", on: broker, options: .init(concurrency: 4)) { _, _ in
                 gauge.update { gauge in
                     gauge.now["all", default: 0] += 1
                     gauge.most["all"] = max(gauge.most["all"] ?? 0, gauge.now["all"] ?? 0)
@@ -110,7 +110,7 @@ import Testing
         let broker = try quietBroker()
         let router = Router(RouterOptions(drainTimeout: .milliseconds(1), observers: [])) { ConcurrencyLimit(1) }
         let inside = Signal()
-        try router.consume("h", from: "in", on: broker, .init(concurrency: 4)) { _, _ in
+        try router.consume("h", from: "in", on: broker, options: .init(concurrency: 4)) { _, _ in
             inside.fire()
             try await Signal().wait()
         }

@@ -99,7 +99,7 @@ import Testing
         let router = Router(.quiet) { Deduplicate(retryAfter: .milliseconds(1)) }
         let calls = Box(0)
         try router.handle(
-            "h", from: "in", on: broker, to: "out", publishingOn: out, .init(redelivery: .constant())
+            "h", from: "in", on: broker, to: "out", publishingOn: out, options: .init(redelivery: .constant())
         ) { message, _ in
             calls.update { $0 += 1 }
             return [message]
@@ -136,7 +136,7 @@ import Testing
         let router = Router(options) { Deduplicate(retryAfter: .seconds(1)) }
         let gate = Signal()
         let calls = Box(0)
-        try router.consume("h", from: "in", on: broker, .init(concurrency: 2, maximumAttempts: 1)) { _, _ in
+        try router.consume("h", from: "in", on: broker, options: .init(concurrency: 2, maximumAttempts: 1)) { _, _ in
             calls.update { $0 += 1 }
             try await gate.wait()
         }

@@ -101,7 +101,7 @@ import Testing
         let router = Router(RouterOptions(drainTimeout: .milliseconds(20), observers: []))
         let handled = Box(0)
         let all = Signal()
-        try router.consume("h", from: "in", on: broker, .init(concurrency: 2)) { message, context in
+        try router.consume("h", from: "in", on: broker, options: .init(concurrency: 2)) { message, context in
             if message.payload.text == "hang" { try await context.clock.sleep(for: .seconds(3_600)) }
             if handled.update({
                 $0 += 1; return $0
@@ -128,7 +128,7 @@ import Testing
         let calls = Box(0)
         let entered = Signal()
         let release = Signal()
-        try router.consume("long", from: "in", on: broker, .init(concurrency: 2, lease: .seconds(3))) { _, _ in
+        try router.consume("long", from: "in", on: broker, options: .init(concurrency: 2, lease: .seconds(3))) { _, _ in
             calls.update { $0 += 1 }
             entered.fire()
             try await release.wait()
@@ -279,7 +279,8 @@ import Testing
         let router = Router(.quiet)
         let seen = Box<[String?]>([])
         let done = Signal()
-        try router.consumeBatches("b", from: "in", on: broker, upTo: 10, within: .zero, .init(maximumAttempts: 2)) { batch, _ in
+        try router.consumeBatches("b", from: "in", on: broker, upTo: 10, within: .zero, options: .init(maximumAttempts: 2)) {
+            batch, _ in
             seen.update { $0 += batch.map { $0.message.payload.text } }
             done.fire()
         }

@@ -37,7 +37,7 @@ import Testing
             try router.handle("again", from: "loud", on: broker, to: "louder", publishingOn: broker, shout)
             try router.consume("audit", from: "louder", on: broker, audit)
             try router.consume("plain", from: "louder", on: broker, auditAtOnce)
-            try router.consume("eight", from: "louder", on: broker, .init(concurrency: 8), audit)
+            try router.consume("eight", from: "louder", on: broker, options: .init(concurrency: 8), audit)
         }
         #expect(Set(lines) == ["audit: a!!", "plain: a!!", "eight: a!!"])
     }
@@ -47,7 +47,7 @@ import Testing
         try await run(["a"], expecting: 4) { router, broker in
             try router.handle("twice", from: "in", on: broker, to: "loud", shoutTwice)
             try router.handle(
-                "again", from: "loud", on: broker, to: "louder", publishingOn: broker, .init(concurrency: 2), shoutTwice)
+                "again", from: "loud", on: broker, to: "louder", publishingOn: broker, options: .init(concurrency: 2), shoutTwice)
             try router.consume("audit", from: "louder", on: broker, audit)
         }
         #expect(lines == Array(repeating: "audit: a??", count: 4))

@@ -121,7 +121,7 @@ import Testing
         let publisher = FailingPublisher(failures: 1)
         let router = Router(.quiet) { MetricsMiddleware(in: metrics, watermillNames: true) }
         try router.handle(
-            "h", from: "in", on: broker, to: "out", publishingOn: publisher, .init(redelivery: .constant())
+            "h", from: "in", on: broker, to: "out", publishingOn: publisher, options: .init(redelivery: .constant())
         ) { message, _ in [message] }
         try await withRunning(router) {
             try await broker.publish(Message(text: "x"), to: "in")

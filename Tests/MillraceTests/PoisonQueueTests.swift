@@ -100,7 +100,7 @@ import Testing
         let out = try await TopicProbe(of: "out", on: broker)
         let router = Router(.quiet) { PoisonQueue("poison", on: broker) }
         try router.handle(
-            "complaints", from: "poison", on: broker, to: "out", .init(redelivery: .constant(.milliseconds(1)))
+            "complaints", from: "poison", on: broker, to: "out", options: .init(redelivery: .constant(.milliseconds(1)))
         ) { message, context in
             let letter = try #require(DeadLetter(message))
             records.update { $0.append([letter.topic, "\(context.deliveryAttempt)"]) }

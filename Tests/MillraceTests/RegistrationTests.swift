@@ -12,7 +12,7 @@ import Testing
         let broker = try quietBroker()
         let router = Router(.quiet, middleware: middleware)
         return #expect(throws: MillraceError.self) {
-            try router.consume(name, from: topic, on: broker, options) { _, _ in }
+            try router.consume(name, from: topic, on: broker, options: options) { _, _ in }
         }
     }
 
@@ -59,7 +59,7 @@ import Testing
         }
         let router = Router(.quiet)
         func code(_ options: HandlerOptions) -> MillraceError? {
-            #expect(throws: MillraceError.self) { try router.consume("h", from: "in", on: Poor(), options) { _, _ in } }
+            #expect(throws: MillraceError.self) { try router.consume("h", from: "in", on: Poor(), options: options) { _, _ in } }
         }
         #expect(code(.init())?.message.contains("'groups'") == true)
         #expect(code(.init(ordered: .byKey, group: .none))?.message.contains("'orderedByKey'") == true)
@@ -71,7 +71,7 @@ import Testing
         let router = Router(.quiet)
         func message(_ limit: Int, _ wait: Duration, _ options: HandlerOptions = .init()) -> String? {
             #expect(throws: MillraceError.self) {
-                try router.consumeBatches("b", from: "in", on: broker, upTo: limit, within: wait, options) { _, _ in }
+                try router.consumeBatches("b", from: "in", on: broker, upTo: limit, within: wait, options: options) { _, _ in }
             }?.message
         }
         #expect(message(0, .zero) == "handler 'b': upTo is 0, it must be at least 1")

@@ -64,7 +64,7 @@ import Testing
         let seen = Box<[String: [Int]]>([:])
         let failures = Box<Set<Int>>([])
         let done = Signal()
-        try router.consume("keys", from: "in", on: broker, .init(concurrency: 8, ordered: .byKey)) { message, _ in
+        try router.consume("keys", from: "in", on: broker, options: .init(concurrency: 8, ordered: .byKey)) { message, _ in
             let number = Int(message.payload.text ?? "") ?? -1
             // Some fail once: the others of their key have to wait for them.
             if number % 17 == 0, failures.update({ $0.insert(number).inserted }) { throw RetryLater(after: .milliseconds(1)) }
@@ -90,7 +90,7 @@ import Testing
         let router = Router(.quiet)
         try router.handle(
             "h", from: "in", on: broker, to: "out", publishingOn: flaky,
-            .init(redelivery: .constant(.milliseconds(1)))
+            options: .init(redelivery: .constant(.milliseconds(1)))
         ) { message, _ in [message] }
         try await withRunning(router) {
             try await broker.publish(Message(text: "x"), to: "in")
@@ -265,10 +265,11 @@ import Testing
     @Test func describesItself() throws {
         let broker = try quietBroker()
         let router = Router(.quiet) { Retry() }
-        try router.handle("invoice", from: "orders", on: broker, to: "invoices", .init(concurrency: 4, ordered: .byKey)) {
+        try router.handle("invoice", from: "orders", on: broker, to: "invoices", options: .init(concurrency: 4, ordered: .byKey))
+        {
             message, _ in [message]
         }
-        try router.consume("audit", from: "invoices", on: broker, .init(group: .none)) { _, _ in }
+        try router.consume("audit", from: "invoices", on: broker, options: .init(group: .none)) { _, _ in }
         let topology = router.describe()
         #expect(
             topology.text == """

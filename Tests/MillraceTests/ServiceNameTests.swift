@@ -11,9 +11,9 @@ import Testing
         options.service = service
         let router = Router(options)
         try router.consume("own", from: "t", on: broker) { _, _ in }
-        try router.consume("shared", from: "t", on: broker, .init(group: .inService("both"))) { _, _ in }
-        try router.consume("exact", from: "t", on: broker, .init(group: "exactly")) { _, _ in }
-        try router.consume("none", from: "t", on: broker, .init(group: .none)) { _, _ in }
+        try router.consume("shared", from: "t", on: broker, options: .init(group: .inService("both"))) { _, _ in }
+        try router.consume("exact", from: "t", on: broker, options: .init(group: "exactly")) { _, _ in }
+        try router.consume("none", from: "t", on: broker, options: .init(group: .none)) { _, _ in }
         return router.describe().handlers.map(\.group)
     }
 
@@ -32,7 +32,8 @@ import Testing
             options.service = service
             let router = Router(options)
             for copy in ["audit", "audit copy"] {
-                try router.consume(copy, from: "t", on: broker, .init(group: .inService("audit"))) { _, _ in _ = count.increment()
+                try router.consume(copy, from: "t", on: broker, options: .init(group: .inService("audit"))) { _, _ in
+                    _ = count.increment()
                 }
             }
             return router

@@ -15,7 +15,7 @@ import Testing
     @Test func saysWhichVersionItIs() async throws {
         let result = try await ToolProcess.run("--version")
         #expect(result.code == 0 && result.errors.isEmpty)
-        #expect(result.output == "millrace \(MillraceVersion.current)\n")
+        #expect(result.output == "millrace \(MillraceRelease.version)\n")
         #expect(try #require(result.output.wholeMatch(of: /millrace (\d+\.\d+\.\d+)\n/)).1.count >= 5)
     }
 

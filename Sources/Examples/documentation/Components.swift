@@ -41,7 +41,7 @@ func componentFanOut(_ router: Router, _ broker: any Transport, _ orders: OrderL
     try router.consume("invoice", from: "orders", on: shared) { message, context in
         await orders.add(try message.decode(Order.self).id)
     }
-    try router.consume("audit", from: "orders", on: shared, .init(concurrency: 8)) { message, context in
+    try router.consume("audit", from: "orders", on: shared, options: .init(concurrency: 8)) { message, context in
         context.logger.info("order", ["id": message.id])
     }
 }

@@ -13,7 +13,7 @@ func failingRouter(on broker: MemoryTransport) throws -> Router {
         Timeout(.seconds(5))
     }
 
-    try router.consume("charge", from: "orders", on: broker, .init(maximumAttempts: 20)) { message, context in
+    try router.consume("charge", from: "orders", on: broker, options: .init(maximumAttempts: 20)) { message, context in
         let order = try message.decode(Order.self)
         guard order.cents > 0 else { throw Reject("order \(order.id) has nothing to pay") }
         do {

@@ -14,7 +14,7 @@ func kafkaRegistry() async throws -> any Transport {
 
 func exactlyOnce(router: Router, broker: KafkaTransport) throws {
     try router.handle(
-        "accept", from: "orders", on: broker, to: "accepted-orders", HandlerOptions(concurrency: 4, transactional: true)
+        "accept", from: "orders", on: broker, to: "accepted-orders", options: HandlerOptions(concurrency: 4, transactional: true)
     ) { message, context in
         let order = try message.decode(Order.self)
         return [try Message(encoding: order, key: order.customer)]

@@ -28,7 +28,8 @@ struct Order: Codable {
             guard order.cents > 0 else { throw Reject("order \(order.id) has nothing to pay") }
             return [try Message(encoding: order, key: order.customer)]
         }
-        try router.consume("print", from: "invoices", on: broker, .init(concurrency: 4, ordered: .byKey)) { message, context in
+        let byCustomer = HandlerOptions(concurrency: 4, ordered: .byKey)
+        try router.consume("print", from: "invoices", on: broker, options: byCustomer) { message, context in
             print("invoice:", message.payload.text ?? "")
         }
         async let running: Void = router.run()  // until SIGTERM or Ctrl-C

@@ -30,7 +30,7 @@ func makeRouter(on broker: MemoryTransport, _ metrics: MetricsRegistry, _ endpoi
         if order.number.isMultiple(of: 5), context.attempt == 1 { throw BankTimedOut() }
         return [message]
     }
-    try router.consume("ledger", from: "invoices", on: broker, .init(concurrency: 2)) { _, context in
+    try router.consume("ledger", from: "invoices", on: broker, options: .init(concurrency: 2)) { _, context in
         try await context.clock.sleep(for: context.random.duration(upTo: .milliseconds(30)))
     }
     try router.consume("complaints", from: "orders.poison", on: broker) { _, _ in }

@@ -50,7 +50,7 @@ struct Pipeline {
         // comes back after the lease.
         let lease = Duration.seconds(5)
         let options = HandlerOptions(concurrency: 4, ordered: .byKey, lease: lease)
-        try router.handle("issue-invoice", from: "orders", on: broker, to: "invoices", options) { message, context in
+        try router.handle("issue-invoice", from: "orders", on: broker, to: "invoices", options: options) { message, context in
             let order = try message.decode(Order.self)
             guard order.cents > 0 else { throw Reject("an order of \(order.cents) cents") }
             if order.number.isMultiple(of: 5), context.attempt == 1 {
@@ -63,17 +63,17 @@ struct Pipeline {
         }
 
         // Two handlers are two consumer groups: each gets every invoice.
-        try router.consume("ledger", from: "invoices", on: broker, .init(lease: lease)) { message, context in
+        try router.consume("ledger", from: "invoices", on: broker, options: .init(lease: lease)) { message, context in
             let invoice = try message.decode(Invoice.self)
             tally.booked(invoice, at: context.clock.unixMilliseconds)
             print("  = ledger: invoice \(invoice.number), \(invoice.order.cents) cents")
         }
-        try router.consume("mail-room", from: "invoices", on: broker, .init(lease: lease)) { message, _ in
+        try router.consume("mail-room", from: "invoices", on: broker, options: .init(lease: lease)) { message, _ in
             let invoice = try message.decode(Invoice.self)
             tally.mailed(invoice)
             print("  @ mail room: invoice \(invoice.number) to \(invoice.order.customer)")
         }
-        try router.consume("complaints", from: "orders.poison", on: broker, .init(lease: lease)) { message, _ in
+        try router.consume("complaints", from: "orders.poison", on: broker, options: .init(lease: lease)) { message, _ in
             tally.poisoned(try message.decode(Order.self))
             let reason = message.metadata[MetadataKey.poisonReason] ?? "unknown"
             print("  x complaints: message \(message.key ?? "") was set aside: \(reason)")

@@ -39,7 +39,7 @@ struct BankTimedOut: Error, CustomStringConvertible {
 
         // Four orders at a time. Those of one customer wait for each other, also while one of them waits for its next attempt.
         let fourByKey = HandlerOptions(concurrency: 4, ordered: .byKey)
-        try router.handle("invoice", from: "orders", on: broker, to: "invoices", fourByKey) { message, context in
+        try router.handle("invoice", from: "orders", on: broker, to: "invoices", options: fourByKey) { message, context in
             let order = try message.decode(Order.self)
             guard order.cents > 0 else { throw Reject("there is nothing to pay") }  // No attempt can help.
             try await context.clock.sleep(for: .milliseconds(20))  // The bank takes its time, and for some orders it
@@ -51,7 +51,7 @@ struct BankTimedOut: Error, CustomStringConvertible {
             await books.invoiced(order, attempt: context.attempt)
             return [try Message(encoding: order, key: order.customer)]
         }
-        try router.consume("ship", from: "invoices", on: broker, fourByKey) { message, _ in
+        try router.consume("ship", from: "invoices", on: broker, options: fourByKey) { message, _ in
             if await books.shipped(try message.decode(Order.self)) { router.shutdown() }
         }
         // What was set aside is a message like any other, with the reason in its metadata.

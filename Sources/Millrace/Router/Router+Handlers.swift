@@ -6,23 +6,24 @@ extension Router {
     ///   - topic: The topic to read.
     ///   - broker: The transport to read from and to publish to.
     ///   - output: The topic for outputs that do not name another one.
-    ///   - options: Concurrency, order, group and the like.
+    ///   - options: Concurrency, order, group and the like. Defaults to one message at a time, in a group named like the handler.
     ///   - body: Turns a message into outputs. They are published, and the message is acknowledged, when it returns. When it
     ///     throws, nothing is published. Cancelled when a timeout or the drain timeout has passed.
     /// - Throws: A ``MillraceError`` that names the handler: `duplicateHandler`, `invalidTopic`, `invalidOption`,
     ///   `unsupported`, `invalidMiddlewareOrder`, or `invalidState` once the router is draining.
     public func handle(
         _ name: String, from topic: String, on broker: any Transport, to output: String,
-        _ options: HandlerOptions, _ body: @escaping @Sendable (Message, HandlerContext) async throws -> Outputs
+        options: HandlerOptions = HandlerOptions(),
+        _ body: @escaping @Sendable (Message, HandlerContext) async throws -> Outputs
     ) throws {
-        try handle(name, from: topic, on: broker, to: output, publishingOn: broker, options, body)
+        try handle(name, from: topic, on: broker, to: output, publishingOn: broker, options: options, body)
     }
 
-    /// Registers a handler that reads from one transport and publishes to another. See
-    /// ``handle(_:from:on:to:_:_:)``.
+    /// Registers a handler that reads from one transport and publishes to another. The rest is as it is on
+    /// one transport.
     public func handle(
         _ name: String, from topic: String, on subscriber: any Subscriber, to output: String,
-        publishingOn publisher: any Publisher, _ options: HandlerOptions,
+        publishingOn publisher: any Publisher, options: HandlerOptions = HandlerOptions(),
         _ body: @escaping @Sendable (Message, HandlerContext) async throws -> Outputs
     ) throws {
         try register(
@@ -31,10 +32,10 @@ extension Router {
                 publisher: publisher, options: options, body: .message(body)))
     }
 
-    /// Registers a handler that publishes nothing. A message is acknowledged when `body` returns. For the rest see
-    /// ``handle(_:from:on:to:_:_:)``.
+    /// Registers a handler that publishes nothing. A message is acknowledged when `body` returns. The rest is as it
+    /// is for a handler with outputs.
     public func consume(
-        _ name: String, from topic: String, on subscriber: any Subscriber, _ options: HandlerOptions,
+        _ name: String, from topic: String, on subscriber: any Subscriber, options: HandlerOptions = HandlerOptions(),
         _ body: @escaping @Sendable (Message, HandlerContext) async throws -> Void
     ) throws {
         try register(
@@ -47,10 +48,10 @@ extension Router {
     }
 
     /// Registers a handler whose outputs all name their topics, as those of typed messages do. An output without a topic would
-    /// be lost. For the rest see ``handle(_:from:on:to:_:_:)``.
+    /// be lost. The rest is as it is with one.
     package func route(
         _ name: String, from topic: String, on subscriber: any Subscriber, publishingOn publisher: any Publisher,
-        _ options: HandlerOptions, _ body: @escaping @Sendable (Message, HandlerContext) async throws -> Outputs
+        options: HandlerOptions, _ body: @escaping @Sendable (Message, HandlerContext) async throws -> Outputs
     ) throws {
         try register(
             HandlerDefinition(
@@ -60,10 +61,10 @@ extension Router {
 
     /// Registers a handler that gets many messages at a time and publishes by itself, to what its context names as the publisher:
     /// so decorators have a part in it. `output` is the topic of all that it publishes, where there is one, and is only told
-    /// of. For the rest see ``consumeBatches(_:from:on:upTo:within:_:_:)``.
+    /// of. For the rest see ``consumeBatches(_:from:on:upTo:within:options:_:)``.
     package func routeBatches(
         _ name: String, from topic: String, on subscriber: any Subscriber, to output: String?,
-        publishingOn publisher: any Publisher, upTo limit: Int, within wait: Duration, _ options: HandlerOptions,
+        publishingOn publisher: any Publisher, upTo limit: Int, within wait: Duration, options: HandlerOptions,
         _ body: @escaping @Sendable (HandlerBatch, HandlerContext) async throws -> Void
     ) throws {
         try register(
@@ -88,7 +89,7 @@ extension Router {
     ///   - body: Handles a batch.
     public func consumeBatches(
         _ name: String, from topic: String, on subscriber: any Subscriber, upTo limit: Int, within wait: Duration,
-        _ options: HandlerOptions,
+        options: HandlerOptions = HandlerOptions(),
         _ body: @escaping @Sendable (HandlerBatch, HandlerContext) async throws -> Void
     ) throws {
         try register(

@@ -3,53 +3,33 @@
 /// Where both would do, as for a closure that ends with `[invoice]`, the call that takes ``Outputs`` is the one that is meant: it makes no
 /// array.
 extension Router {
-    /// Registers a handler that turns messages of one topic into messages of another, with a function that returns an array. For
-    /// the rest see ``handle(_:from:on:to:_:_:)``.
+    /// Registers a handler that turns messages of one topic into messages of another, with a function that returns an array. The rest is
+    /// as it is where a function returns ``Outputs``.
     ///
     /// ```swift
     /// func split(_ order: Message, _ context: HandlerContext) async throws -> [Message] { ... }
     ///
-    /// try router.handle("split", from: "orders", on: broker, to: "lines", .init(concurrency: 4), split)
+    /// try router.handle("split", from: "orders", on: broker, to: "lines", split)
     /// ```
     @_disfavoredOverload
     public func handle(
         _ name: String, from topic: String, on broker: any Transport, to output: String,
-        _ options: HandlerOptions,
+        options: HandlerOptions = HandlerOptions(),
         _ body: @escaping @Sendable (Message, HandlerContext) async throws -> [Message]
     ) throws {
-        try handle(name, from: topic, on: broker, to: output, publishingOn: broker, options, body)
+        try handle(name, from: topic, on: broker, to: output, publishingOn: broker, options: options, body)
     }
 
-    /// Registers a handler that reads from one transport and publishes to another, with a function that returns an array. For the
-    /// rest see ``handle(_:from:on:to:publishingOn:_:_:)``.
+    /// Registers a handler that reads from one transport and publishes to another, with a function that returns an array. The rest is as
+    /// it is where a function returns ``Outputs``.
     @_disfavoredOverload
     public func handle(
         _ name: String, from topic: String, on subscriber: any Subscriber, to output: String,
-        publishingOn publisher: any Publisher, _ options: HandlerOptions,
+        publishingOn publisher: any Publisher, options: HandlerOptions = HandlerOptions(),
         _ body: @escaping @Sendable (Message, HandlerContext) async throws -> [Message]
     ) throws {
-        try handle(name, from: topic, on: subscriber, to: output, publishingOn: publisher, options) { message, context in
-            Outputs(try await body(message, context))
+        try handle(name, from: topic, on: subscriber, to: output, publishingOn: publisher, options: options) {
+            message, context in Outputs(try await body(message, context))
         }
-    }
-
-    /// Registers a handler whose function returns an array, with default options. See ``handle(_:from:on:to:_:_:)``.
-    @_disfavoredOverload
-    public func handle(
-        _ name: String, from topic: String, on broker: any Transport, to output: String,
-        _ body: @escaping @Sendable (Message, HandlerContext) async throws -> [Message]
-    ) throws {
-        try handle(name, from: topic, on: broker, to: output, HandlerOptions(), body)
-    }
-
-    /// Registers a handler that reads from one transport and publishes to another, whose function returns an array, with default
-    /// options. See ``handle(_:from:on:to:publishingOn:_:_:)``.
-    @_disfavoredOverload
-    public func handle(
-        _ name: String, from topic: String, on subscriber: any Subscriber, to output: String,
-        publishingOn publisher: any Publisher,
-        _ body: @escaping @Sendable (Message, HandlerContext) async throws -> [Message]
-    ) throws {
-        try handle(name, from: topic, on: subscriber, to: output, publishingOn: publisher, HandlerOptions(), body)
     }
 }

@@ -57,7 +57,7 @@ struct AMQPHandshake {
             "publisher_confirms": .flag(true), "authentication_failure_close": .flag(true),
         ]
         var properties = arena.table([
-            "product": .text("Millrace"), "version": .text(MillraceVersion.current),
+            "product": .text("Millrace"), "version": .text(MillraceRelease.version),
             "connection_name": .text("\(options.connectionName) (\(role))"),
             "capabilities": .table(capabilities),
         ])

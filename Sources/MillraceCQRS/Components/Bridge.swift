@@ -105,7 +105,7 @@ extension Router {
             try routeBatches(
                 "\(bridge.name).\(topic)", from: topic, on: bridge.source,
                 to: bridge.topics.isFixed ? bridge.topics.target(of: topic) : nil, publishingOn: bridge.target,
-                upTo: bridge.limit, within: bridge.wait, bridge.options, relay.handle)
+                upTo: bridge.limit, within: bridge.wait, options: bridge.options, relay.handle)
         }
     }
 }

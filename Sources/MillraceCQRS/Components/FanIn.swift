@@ -71,7 +71,7 @@ extension Router {
         for source in fanIn.sources {
             try handle(
                 "\(fanIn.name).\(source)", from: source, on: fanIn.subscriber, to: fanIn.target,
-                publishingOn: fanIn.publisher, fanIn.options
+                publishingOn: fanIn.publisher, options: fanIn.options
             ) { message, _ in
                 var message = message
                 message.metadata[MetadataKey.topic] = nil

@@ -87,6 +87,6 @@ extension Router {
             step: forwarder.step)
         try routeBatches(
             forwarder.name, from: forwarder.topic, on: forwarder.broker, to: nil, publishingOn: forwarder.target,
-            upTo: forwarder.limit, within: forwarder.wait, forwarder.options, relay.handle)
+            upTo: forwarder.limit, within: forwarder.wait, options: forwarder.options, relay.handle)
     }
 }

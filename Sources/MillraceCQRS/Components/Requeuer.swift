@@ -98,7 +98,7 @@ extension Router {
     public func register(_ requeuer: Requeuer) throws {
         try requeuer.validate()
         try route(
-            requeuer.name, from: requeuer.topic, on: requeuer.broker, publishingOn: requeuer.broker, requeuer.options,
+            requeuer.name, from: requeuer.topic, on: requeuer.broker, publishingOn: requeuer.broker, options: requeuer.options,
             requeuer.handle)
     }
 }

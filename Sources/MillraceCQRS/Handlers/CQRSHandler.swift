@@ -56,7 +56,7 @@ extension Router {
             }
             try route(
                 handler.name, from: handler.topic, on: handler.cqrs.subscriber, publishingOn: handler.cqrs.publisher,
-                handler.options, handler.body)
+                options: handler.options, handler.body)
         } catch {
             for command in claimed { handler.cqrs.registry.release(command) }
             throw error

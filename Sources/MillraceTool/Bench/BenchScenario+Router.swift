@@ -46,7 +46,7 @@ extension BenchScenario {
         BenchScenario(name: name, summary: summary, isDefault: isDefault) { run in
             let router = make(run.broker)
             let options = HandlerOptions(group: .named(run.group))
-            try router.handle("bench", from: run.input, on: run.broker, to: run.output, options) { message, _ in
+            try router.handle("bench", from: run.input, on: run.broker, to: run.output, options: options) { message, _ in
                 [Message(payload: message.payload, key: message.key)]
             }
             return try await measure(router, run)

@@ -7,7 +7,7 @@ extension BenchScenario {
         BenchScenario(name: "json", summary: "JSON in messages, decoded by a handler", isDefault: false) { run in
             try await measure(run) { router, tally in
                 let options = HandlerOptions(group: .named(run.group))
-                try router.consume("bench", from: run.input, on: run.broker, options) { message, _ in
+                try router.consume("bench", from: run.input, on: run.broker, options: options) { message, _ in
                     tally.take(try message.decode(BenchOrder.self))
                 }
                 return { order in try await run.broker.publish(Message(encoding: order, key: order.messageKey), to: run.input) }

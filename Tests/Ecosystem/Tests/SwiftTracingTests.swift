@@ -53,7 +53,7 @@ import Tracing
         let broker = MemoryTransport()
         let events = RecordingObserver()
         let router = Router(.init(observers: [events])) { SwiftTracingMiddleware(tracer: tracer) }
-        try router.consume("audit", from: "orders", on: broker, .init(redelivery: .constant(.zero))) { _, context in
+        try router.consume("audit", from: "orders", on: broker, options: .init(redelivery: .constant(.zero))) { _, context in
             if context.attempt == 1 { throw Refused() }
         }
         let message = Message(text: "order")

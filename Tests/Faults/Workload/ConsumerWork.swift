@@ -14,7 +14,7 @@ struct ConsumerWork: Sendable {
     func run(_ router: Router, stoppingOn signals: [ProcessSignal]) async throws {
         try router.consume(
             "worker", from: topic, on: transport,
-            HandlerOptions(concurrency: 8, ordered: .byKey, prefetch: 64, group: .named(group), lease: cellLease)
+            options: HandlerOptions(concurrency: 8, ordered: .byKey, prefetch: 64, group: .named(group), lease: cellLease)
         ) { message, context in
             try await handle(message, context)
         }

@@ -23,7 +23,7 @@ import Testing
     ) async throws -> Topology.Handler {
         let transports = try await connect(handlers: handlers, environment)
         let router = try Router(configuration: transports, .quiet, middleware: middleware)
-        try router.handle("audit", from: "in", on: transports["main"], to: "out", options) { message, _ in [message] }
+        try router.handle("audit", from: "in", on: transports["main"], to: "out", options: options) { message, _ in [message] }
         return try #require(router.describe().handlers.first)
     }
 

@@ -44,7 +44,7 @@ import Darwin
         let orders = FanOut("orders", on: source, group: "shop", to: consumers, prefetch: 50, lease: .seconds(1))
         for (index, name) in consumers.enumerated() {
             let options = HandlerOptions(concurrency: 4, ordered: .byKey, lease: .seconds(1))
-            try router.consume(name, from: "orders", on: orders, options) { message, context in
+            try router.consume(name, from: "orders", on: orders, options: options) { message, context in
                 // They are not equally fast, so that a moment at which one has handled what others have not is easily found.
                 if index > 0 { try await SystemClock.shared.sleep(for: .milliseconds(index)) }
                 if index == 2, context.attempt == 1, message.payload.text?.hasSuffix("7") == true {

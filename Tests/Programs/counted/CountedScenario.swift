@@ -65,7 +65,7 @@ enum CountedScenario: String, CaseIterable {
             Timeout(.seconds(10))
         }
         let options = HandlerOptions(group: .named(input.group))
-        try router.handle("counted", from: input.topic, on: broker, to: output.topic, options) { message, _ in
+        try router.handle("counted", from: input.topic, on: broker, to: output.topic, options: options) { message, _ in
             [Message(payload: message.payload, key: message.key)]
         }
         let subscription = try await output.subscribe()

@@ -216,9 +216,9 @@ final class Simulation: @unchecked Sendable {
             maximumAttempts: scenario.care == .maximumAttempts ? scenario.attempts : nil,
             redelivery: .exponential(from: .milliseconds(20), upTo: .seconds(1)), lease: scenario.lease)
         try router.handle(
-            "worker", from: Scenario.inputTopic, on: tap, to: Scenario.outputTopic, options, body(in: world))
+            "worker", from: Scenario.inputTopic, on: tap, to: Scenario.outputTopic, options: options, body(in: world))
         let sink = body(in: world)
-        try router.consume("sink", from: Scenario.outputTopic, on: tap, options) { message, context in
+        try router.consume("sink", from: Scenario.outputTopic, on: tap, options: options) { message, context in
             _ = try await sink(message, context)
         }
         return Member(world: world, router: router, ended: Signal())

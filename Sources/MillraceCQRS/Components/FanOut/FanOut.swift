@@ -6,7 +6,7 @@ public import Millrace
 /// ```swift
 /// let orders = FanOut("orders", on: broker, group: "shop", to: ["invoice", "audit"])
 /// try router.consume("invoice", from: "orders", on: orders) { message, context in try await invoice(message) }
-/// try router.consume("audit", from: "orders", on: orders, .init(concurrency: 8)) { message, context in try await record(message) }
+/// try router.consume("audit", from: "orders", on: orders, options: .init(concurrency: 8)) { message, context in try await record(message) }
 /// ```
 ///
 /// A consumer is a consumer group of the fan-out, so a handler of the router is the consumer of its own name. The broker sees one group

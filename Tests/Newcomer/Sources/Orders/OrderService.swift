@@ -9,7 +9,7 @@ func orderService(on broker: any Transport, _ options: RouterOptions = RouterOpt
     }
     try router.handle("route", from: "orders", on: broker, to: "orders.small", route)
     try router.handle(
-        "split", from: "orders.small", on: broker, to: "lines", HandlerOptions(concurrency: 4, ordered: .byKey), split)
+        "split", from: "orders.small", on: broker, to: "lines", options: HandlerOptions(concurrency: 4, ordered: .byKey), split)
     try router.consume("page", from: "orders.bulk", on: broker, page)
     try router.consume("audit", from: "lines", on: broker) { message, context in
         context.logger.info("line", ["text": message.payload.text ?? ""])
