@@ -38,6 +38,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "Millrace", targets: ["Millrace"]),
+        .library(name: "MillraceTransportKit", targets: ["MillraceTransportKit"]),
         .library(name: "MillraceMemory", targets: ["MillraceMemory"]),
         .library(name: "MillraceSQLite", targets: ["MillraceSQLite", "CheckSQLite"]),
         .library(name: "MillraceRedis", targets: ["MillraceRedis", "CheckRedis"]),
@@ -103,13 +104,16 @@ let package = Package(
 
         // The core, the transports, and what is built on the core.
         .target(name: "Millrace", swiftSettings: strict),
-        .target(name: "MillraceMemory", dependencies: ["Millrace"], swiftSettings: strict),
-        .target(name: "MillraceSQLite", dependencies: ["Millrace", "CSQLite"], swiftSettings: strict),
-        .target(name: "MillraceRedis", dependencies: ["Millrace", "CHiredis", "COpenSSL"], swiftSettings: strict),
-        .target(name: "MillraceKafka", dependencies: ["Millrace", "CRdKafka"], swiftSettings: strict),
-        .target(name: "MillraceNATS", dependencies: ["Millrace", "CNATS"], swiftSettings: strict),
-        .target(name: "MillraceAMQP", dependencies: ["Millrace", "CRabbitMQ"], swiftSettings: strict),
-        .target(name: "MillraceCQRS", dependencies: ["Millrace"], swiftSettings: strict),
+        .target(name: "MillraceTransportKit", dependencies: ["Millrace"], swiftSettings: strict),
+        .target(name: "MillraceMemory", dependencies: ["Millrace", "MillraceTransportKit"], swiftSettings: strict),
+        .target(name: "MillraceSQLite", dependencies: ["Millrace", "MillraceTransportKit", "CSQLite"], swiftSettings: strict),
+        .target(
+            name: "MillraceRedis", dependencies: ["Millrace", "MillraceTransportKit", "CHiredis", "COpenSSL"],
+            swiftSettings: strict),
+        .target(name: "MillraceKafka", dependencies: ["Millrace", "MillraceTransportKit", "CRdKafka"], swiftSettings: strict),
+        .target(name: "MillraceNATS", dependencies: ["Millrace", "MillraceTransportKit", "CNATS"], swiftSettings: strict),
+        .target(name: "MillraceAMQP", dependencies: ["Millrace", "MillraceTransportKit", "CRabbitMQ"], swiftSettings: strict),
+        .target(name: "MillraceCQRS", dependencies: ["Millrace", "MillraceTransportKit"], swiftSettings: strict),
         .target(name: "MillraceCompression", dependencies: ["Millrace", "CZlib"], swiftSettings: strict),
         .target(name: "MillraceHTTP", dependencies: ["Millrace", "CMicroHTTPD"], swiftSettings: strict),
         .target(name: "MillraceOTLP", dependencies: ["Millrace"], swiftSettings: strict),
@@ -163,7 +167,11 @@ let package = Package(
             // Without any setting, as the reader's own package has it.
             path: "Sources/Examples/documentation"),
         .testTarget(
-            name: "MillraceTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], swiftSettings: strict),
+            name: "MillraceTransportKitTests",
+            dependencies: ["Millrace", "MillraceTransportKit", "MillraceTesting", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "MillraceTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "MillraceMemoryTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"],
             swiftSettings: strict),
@@ -185,13 +193,16 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "MillraceRedisTests",
-            dependencies: ["Millrace", "MillraceRedis", "MillraceTesting", "TestSupport", "group-member", "configured"],
+            dependencies: [
+                "Millrace", "MillraceTransportKit", "MillraceRedis", "MillraceTesting", "TestSupport", "group-member",
+                "configured",
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "kafka-mock", dependencies: ["CRdKafka"], path: "Tests/Programs/kafka-mock", swiftSettings: strict),
         .testTarget(
             name: "MillraceKafkaTests",
-            dependencies: ["Millrace", "MillraceKafka", "MillraceTesting", "CRdKafka", "TestSupport"],
+            dependencies: ["Millrace", "MillraceTransportKit", "MillraceKafka", "MillraceTesting", "CRdKafka", "TestSupport"],
             swiftSettings: strict),
         .executableTarget(
             name: "nats-member", dependencies: ["Millrace", "MillraceNATS"], path: "Tests/Programs/nats-member",
@@ -258,7 +269,8 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
+                "Millrace", "MillraceTransportKit", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka",
+                "MillraceNATS", "MillraceAMQP",
                 "MillraceCQRS", "CRabbitMQ", "CRdKafka",
             ],
             path: "Tests/Fuzz", exclude: ["Corpus"], swiftSettings: strict),

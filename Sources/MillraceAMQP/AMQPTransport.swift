@@ -1,4 +1,5 @@
 public import Millrace
+import MillraceTransportKit
 
 /// Topics on RabbitMQ 3.8 and later, by AMQP 0-9-1.
 ///

@@ -1,4 +1,5 @@
 public import Millrace
+import MillraceTransportKit
 
 /// Topics of Apache Kafka, and of whatever speaks its protocol, by librdkafka 2.0 and later.
 ///

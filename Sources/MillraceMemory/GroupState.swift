@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// What a group knows of the messages that have left its inbox. A pure state machine under the group's lock.
 struct GroupState: ~Copyable {

@@ -1,4 +1,5 @@
 public import Millrace
+import MillraceTransportKit
 
 /// Topics of NATS, by libnats 3.4 and later: kept in the streams of JetStream, or passed on by core NATS at most once.
 ///

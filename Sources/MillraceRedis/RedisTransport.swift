@@ -1,4 +1,5 @@
 public import Millrace
+import MillraceTransportKit
 
 /// Topics as streams of Redis 6.2 and later: durable as far as the server is, shared by consumer groups.
 ///

@@ -1,4 +1,5 @@
 public import Millrace
+import MillraceTransportKit
 
 /// Topics in one file: durable messaging with no server.
 ///

@@ -3,6 +3,7 @@ import CRdKafka
 import Foundation
 
 @testable import Millrace
+import MillraceTransportKit
 @testable import MillraceAMQP
 @testable import MillraceKafka
 @testable import MillraceNATS

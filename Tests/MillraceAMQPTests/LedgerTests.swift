@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 import Testing
 
 @testable import MillraceAMQP

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 import MillraceTesting
 import Testing
 

@@ -1,5 +1,6 @@
 @testable import MillraceRedis
 import Millrace
+import MillraceTransportKit
 import MillraceTesting
 import Testing
 

@@ -1,6 +1,7 @@
 @testable import Millrace
 import MillraceMemory
 import MillraceTesting
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct DelayOnErrorTests {

@@ -1,4 +1,5 @@
 import Millrace
+import TestSupport
 import MillraceMemory
 
 /// Refuses the first calls, then keeps what it gets.

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Millrace
+import TestSupport
 
 @Suite struct MetricsRegistryTests {
     @Test("Asking again for a name with the same labels, in any order, gives the same instrument")

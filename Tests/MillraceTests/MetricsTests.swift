@@ -3,6 +3,7 @@ import MillraceTesting
 import Testing
 
 @testable import Millrace
+import TestSupport
 
 @Suite(.timeLimit(.minutes(1))) struct MetricsTests {
     let metrics = MetricsRegistry()

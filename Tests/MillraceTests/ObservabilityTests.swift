@@ -2,6 +2,7 @@ import MillraceTesting
 import Testing
 
 @testable import Millrace
+import TestSupport
 
 @Suite struct ObservabilityTests {
     private func lines(_ format: ConsoleLog.Format, _ level: EventLevel, _ body: (Observers) -> Void) -> [String] {

@@ -1,4 +1,5 @@
 import Millrace
+import TestSupport
 import MillraceMemory
 import MillraceTesting
 import Testing

@@ -2,6 +2,7 @@ import MillraceTesting
 import Testing
 
 @testable import Millrace
+import TestSupport
 
 @Suite(.timeLimit(.minutes(1))) struct RuntimeTests {
     @Test func timersComeInOrder() {
@@ -66,17 +67,6 @@ import Testing
         clock.advance(by: .seconds(3))
         #expect(log.value == [1, 2, 3])
         #expect(clock.timerCount == 1)
-    }
-
-    @Test func lanesLetOneOutAtATime() {
-        var lanes = Lanes<Int>()
-        let entered = [lanes.enter("a", 1), lanes.enter("a", 2), lanes.enter(nil, 3), lanes.enter("a", 4)]
-        #expect(entered == [true, false, true, false])
-        #expect(lanes.waitingCount == 2)
-        let left = (0..<4).map { _ in lanes.leave("a") }
-        #expect(left == [2, 4, nil, nil])
-        let again = lanes.enter("a", 5)
-        #expect(again)
     }
 
     @Test func randomSourcesRepeatThemselves() {

@@ -2,6 +2,7 @@ import MillraceTesting
 import Testing
 
 @testable import Millrace
+import TestSupport
 
 @Suite("A scheduling clock") struct SchedulingClockTests {
     /// Moves on by ten seconds whenever it is asked for the calendar's time, as if another thread had moved it in between.

@@ -1,4 +1,5 @@
 @testable import Millrace
+import TestSupport
 import MillraceMemory
 import MillraceTesting
 import Testing

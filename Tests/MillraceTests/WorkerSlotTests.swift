@@ -1,4 +1,5 @@
 @testable import Millrace
+import TestSupport
 import MillraceTesting
 import Testing
 

@@ -1,5 +1,6 @@
 import CRabbitMQ
 import Millrace
+import MillraceTransportKit
 
 #if canImport(Glibc)
 import Glibc

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// The messages of one call of `publish` on their way to the broker. But for the outcome, used on the publisher's thread alone.
 final class AMQPPublishCall: @unchecked Sendable {

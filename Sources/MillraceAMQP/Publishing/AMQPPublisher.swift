@@ -1,5 +1,6 @@
 import CRabbitMQ
 import Millrace
+import MillraceTransportKit
 
 /// Publishes on a connection of its own. Messages of all tasks go out one after the other, without waiting for the confirmation of
 /// those before; the broker confirms many at once.

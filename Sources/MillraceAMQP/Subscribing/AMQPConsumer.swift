@@ -1,5 +1,6 @@
 import CRabbitMQ
 import Millrace
+import MillraceTransportKit
 
 /// A consumer on a channel of its own: takes messages in, acknowledges them, and begins again when its channel is lost.
 ///

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// What a subscription owes the broker: which deliveries of the channel are settled, and what has become of those of channels that
 /// are gone.

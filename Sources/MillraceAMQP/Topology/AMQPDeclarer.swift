@@ -1,5 +1,6 @@
 import CRabbitMQ
 import Millrace
+import MillraceTransportKit
 
 /// Declares things on a channel of its own: the broker closes a channel on which a declaration fails, and nothing else is to go
 /// down with it.

@@ -1,5 +1,6 @@
 import CRdKafka
 import Millrace
+import MillraceTransportKit
 
 /// Reports when a handle loses its last broker, and when it works again.
 final class KafkaLink: Sendable {

@@ -1,5 +1,6 @@
 import CRdKafka
 import Millrace
+import MillraceTransportKit
 
 /// A queue of librdkafka that has a job run on an event loop when something comes.
 final class KafkaQueue: @unchecked Sendable {

@@ -1,5 +1,6 @@
 import CRdKafka
 import Millrace
+import MillraceTransportKit
 
 /// The transport's producer: messages are given to librdkafka on the caller's thread, reports come back on the loop.
 final class KafkaProducer: @unchecked Sendable {

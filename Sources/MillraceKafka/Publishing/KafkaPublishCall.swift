@@ -1,5 +1,6 @@
 import CRdKafka
 import Millrace
+import MillraceTransportKit
 
 /// The messages of one call of `publish` on their way to the brokers.
 ///

@@ -1,5 +1,6 @@
 import CRdKafka
 import Millrace
+import MillraceTransportKit
 
 #if canImport(Glibc)
 import Glibc

@@ -1,5 +1,6 @@
 import CRdKafka
 import Millrace
+import MillraceTransportKit
 
 /// A consumer of librdkafka on an event loop of its own: takes messages in batches while there is room for them, follows the
 /// group's rebalances, and commits.

@@ -1,5 +1,6 @@
 import CRdKafka
 import Millrace
+import MillraceTransportKit
 
 /// Follows the group's rebalances: looks up how far the group has got in partitions that come, and lets handlers finish with
 /// partitions that go. On the consumer's loop.

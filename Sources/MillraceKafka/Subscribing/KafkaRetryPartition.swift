@@ -1,5 +1,6 @@
 import CRdKafka
 import Millrace
+import MillraceTransportKit
 
 /// A partition of a topic for retries: its first message is held until its delay is over, and what is behind it with it; all of them
 /// have the same delay. On the consumer's loop.

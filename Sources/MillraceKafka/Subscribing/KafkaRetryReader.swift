@@ -1,5 +1,6 @@
 import CRdKafka
 import Millrace
+import MillraceTransportKit
 
 /// Reads a consumer's topics for retries, each message when its time has come. On the consumer's loop.
 final class KafkaRetryReader: @unchecked Sendable {

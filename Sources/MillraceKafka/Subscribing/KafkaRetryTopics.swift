@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// The topics of a subscription to which messages go that are tried again: `<topic>.retry.<delay>`.
 struct KafkaRetryTopics: Sendable {

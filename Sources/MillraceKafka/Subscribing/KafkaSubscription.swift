@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// A member of a topic's consumer group, or a reader of all its partitions.
 ///

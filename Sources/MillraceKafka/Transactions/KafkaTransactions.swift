@@ -1,5 +1,6 @@
 import Dispatch
 import Millrace
+import MillraceTransportKit
 
 /// A subscription's transactions: what its messages led to is published, and the group's progress is committed, in one step.
 ///

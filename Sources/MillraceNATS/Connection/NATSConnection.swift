@@ -1,5 +1,6 @@
 import CNATS
 import Millrace
+import MillraceTransportKit
 
 /// Who works over a connection. Called on the loop.
 protocol NATSMember: AnyObject, Sendable {

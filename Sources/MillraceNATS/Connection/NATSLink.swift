@@ -1,5 +1,6 @@
 import CNATS
 import Millrace
+import MillraceTransportKit
 
 /// One connection to a server, from its first byte to its last. It does not reconnect: another link takes its place.
 ///

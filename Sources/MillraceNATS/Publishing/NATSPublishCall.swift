@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// The messages of one call of `publish` on their way to the server. Guarded by the publisher's lock.
 final class NATSPublishCall: @unchecked Sendable {

@@ -1,5 +1,6 @@
 import CNATS
 import Millrace
+import MillraceTransportKit
 
 /// Sends what all tasks publish over the transport's connection, in one order, and again when that was lost in between.
 ///

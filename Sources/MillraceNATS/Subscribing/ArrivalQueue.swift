@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// Puts what has come into a member's buffer, in its order, as soon as it is known how often each message has been tried.
 /// On the loop.

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// What subscriptions have in common of which the server knows nothing: those without a group, and all of core NATS.
 ///

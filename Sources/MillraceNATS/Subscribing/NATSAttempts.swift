@@ -4,6 +4,7 @@ import FoundationEssentials
 import Foundation
 #endif
 import Millrace
+import MillraceTransportKit
 
 /// Which deliveries of a consumer do not count as attempts. From any thread.
 ///

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// A reader without a group: has an ephemeral consumer that acknowledges nothing, and remembers by itself where it is.
 ///

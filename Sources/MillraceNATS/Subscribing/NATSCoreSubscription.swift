@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// A subscription of core NATS: gets what is published while it is there, at most once. A group is a queue group.
 final class NATSCoreSubscription: NATSMember, Subscription, @unchecked Sendable {

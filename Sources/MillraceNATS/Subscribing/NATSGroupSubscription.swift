@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// A member of a consumer group: of those who share a durable consumer.
 ///

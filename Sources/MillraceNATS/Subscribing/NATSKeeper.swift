@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// Tells the server that a member is at work on all that it holds, and looks from time to time how far its consumer is.
 final class NATSKeeper: @unchecked Sendable {

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// Asks a consumer for as many messages as there is room for, and takes what comes. On the loop, but for what says otherwise.
 ///

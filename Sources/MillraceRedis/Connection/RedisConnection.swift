@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 #if canImport(Glibc)
 import Glibc

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// Asks Sentinels, one after the other, which server is the primary at present.
 final class RedisDiscovery: @unchecked Sendable {

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// What time it is at the server of a transport, as its connections have heard; and how far this machine's clock differs, which is reported.
 /// May be used from any thread.

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// The messages of one call of `publish` on their way into a stream.
 final class PublishCall: RedisCall, @unchecked Sendable {

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// Trims the streams that a transport publishes to, by its ``RedisRetention``, and spares what a group has not acknowledged.
 final class RedisTrimmer: Sendable {

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// Sends acknowledgements, as many as there are in one command, and knows when all have arrived.
 final class RedisAcknowledger: Sendable {

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// One look for entries that have been with a member for longer than its lease, and taking them over.
 ///

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// Reads entries out of replies.
 enum RedisEntries {

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// Keeps the leases of what a member holds, and takes over what others have held for too long.
 final class RedisKeeper: @unchecked Sendable {

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// Reads a stream into a buffer, as long as there is room.
 final class RedisReader: @unchecked Sendable {

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// Finds entries that the server has handed to this member and that never arrived.
 final class RedisRecovery: @unchecked Sendable {

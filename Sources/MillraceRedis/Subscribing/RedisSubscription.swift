@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// A member of a stream's consumer group, or a reader without a group.
 ///

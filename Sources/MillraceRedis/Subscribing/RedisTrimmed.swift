@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// Finds entries that a group has not acknowledged and that are in the stream no more; reports them, and acknowledges them, since
 /// nobody can handle them.

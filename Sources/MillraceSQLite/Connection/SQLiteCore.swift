@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// What a transport and its subscriptions share.
 final class SQLiteCore: Sendable {

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// Looks from time to time for what nobody else does: members that have died, messages that are due, and what is to be deleted.
 final class Caretaker: WriterOperation, @unchecked Sendable {

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// Fills a subscription's buffer: takes what nobody has and is due, then what is behind the group's cursor.
 final class Fetcher: WriterOperation, @unchecked Sendable {

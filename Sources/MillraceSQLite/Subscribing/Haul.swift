@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// What one fetch has brought.
 struct Haul {

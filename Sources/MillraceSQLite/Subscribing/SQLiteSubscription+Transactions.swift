@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// The file is the transaction: outputs become rows, and the claims of inputs go, in one commit.
 extension SQLiteSubscription: TransactionalSubscription {

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// A member of a consumer group, or of a group of its own.
 final class SQLiteSubscription: Subscription, @unchecked Sendable {

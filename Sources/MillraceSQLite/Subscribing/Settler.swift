@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// Gathers how deliveries have ended, and writes it into the file together.
 final class Settler: WriterOperation, @unchecked Sendable {

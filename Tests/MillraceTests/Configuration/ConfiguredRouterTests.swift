@@ -3,6 +3,7 @@ import MillraceTesting
 import Testing
 
 @testable import Millrace
+import TestSupport
 
 @Suite("Router with a configuration", .timeLimit(.minutes(1))) struct ConfiguredRouterTests {
     private struct Declined: Error {}

@@ -1,4 +1,5 @@
 public import Millrace
+import MillraceTransportKit
 
 /// Lets several consumers of one process share a subscription: each gets every message, and a message is acknowledged when all of them
 /// have acknowledged it.

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// The messages of one consumer of a ``FanOut``: what waits for it, what its subscriptions hold, what is to come again.
 ///

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// A subscription of a consumer of a ``FanOut``.
 ///

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// What a ``FanOut`` was made with.
 struct FanOutPlan: Sendable {

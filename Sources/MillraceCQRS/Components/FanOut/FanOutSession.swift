@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 /// One life of the subscription that the consumers of a ``FanOut`` share: from the first consumer that subscribes until the last one
 /// has closed.

@@ -1,12 +1,14 @@
+public import Millrace
+
 /// Does something again and again, at intervals of a clock, until it is cancelled or released.
-package final class Repetition: Sendable {
+public final class Repetition: Sendable {
     private let interval: Duration
     private let clock: any SchedulingClock
     private let action: @Sendable () -> Void
     private let state = Lock<(timer: ScheduledTimer?, isOver: Bool)>((nil, false))
 
     /// Begins after one interval. The action runs on a thread of the clock's and must not block.
-    package init(every interval: Duration, of clock: any SchedulingClock, _ action: @escaping @Sendable () -> Void) {
+    public init(every interval: Duration, of clock: any SchedulingClock, _ action: @escaping @Sendable () -> Void) {
         self.interval = interval
         self.clock = clock
         self.action = action
@@ -29,7 +31,7 @@ package final class Repetition: Sendable {
     }
 
     /// Nothing more is done; what is being done at the moment is not waited for.
-    package func cancel() {
+    public func cancel() {
         let timer = state.withLock { state in
             state.isOver = true
             return state.timer

@@ -1,3 +1,5 @@
+import Millrace
+
 /// The state machine of a ``DeliveryBuffer``, under its lock.
 struct DeliveryBufferState: Sendable {
     typealias Entry = DeliveryBuffer.Entry

@@ -1,15 +1,18 @@
+import Millrace
+
 /// Has an event loop do something once, however often it is asked before that.
-package final class LoopSignal: @unchecked Sendable {
+public final class LoopSignal: @unchecked Sendable {
     // Safe to share: `action` is set before anybody fires.
     private let loop: EventLoop
     private let isSet = Lock(false)
     /// Runs on the loop.
-    package var action: (@Sendable () -> Void)?
+    public var action: (@Sendable () -> Void)?
 
-    package init(_ loop: EventLoop) { self.loop = loop }
+    /// A signal for a loop; set ``action`` before it is fired.
+    public init(_ loop: EventLoop) { self.loop = loop }
 
     /// May be called from any thread.
-    package func fire() {
+    public func fire() {
         let isFirst = isSet.withLock { isSet in
             defer { isSet = true }
             return !isSet

@@ -1,4 +1,6 @@
 @testable import Millrace
+import TestSupport
+import MillraceTransportKit
 import MillraceTesting
 import Testing
 

@@ -1,19 +1,24 @@
+public import Millrace
+
 /// What a subscription holds on this side of a broker: fetched and ready, handed out, behind another one of its key, or
 /// waiting for a delay.
 ///
 /// A broker's client puts messages in, from a thread of its own; readers take them out and settle them. The buffer keeps the
 /// order of keys, bounds what is held, and knows what has to be told to the broker; talking to it is the transport's part.
 /// Messages are known to the broker by their ``Position``.
-package final class DeliveryBuffer: Sendable {
+public final class DeliveryBuffer: Sendable {
     /// A message that was fetched.
-    package struct Entry: Sendable {
-        package let message: Message
+    public struct Entry: Sendable {
+        /// The message.
+        public let message: Message
         /// How often it has been handed out, the time at hand included.
-        package var attempt: Int
-        package let position: Position
+        public var attempt: Int
+        /// Where it lies in the broker.
+        public let position: Position
         var holdsLane = false
 
-        package init(message: Message, attempt: Int, position: Position) {
+        /// An entry of which the transport says how often it has been handed out, this time included.
+        public init(message: Message, attempt: Int, position: Position) {
             self.message = message
             self.attempt = attempt
             self.position = position
@@ -25,7 +30,14 @@ package final class DeliveryBuffer: Sendable {
     /// Called when there is room again after ``room`` was found to be too little. Runs on any thread and must not block.
     private let onRoom: @Sendable () -> Void
 
-    package init(
+    /// A buffer.
+    ///
+    /// - Parameters:
+    ///   - prefetch: The most messages that it holds: ready, handed out, behind another one of their key, or waiting for a delay.
+    ///   - ordered: Whether messages of one key are handed out one after the other.
+    ///   - clock: What delays, deadlines and leases are told by.
+    ///   - onRoom: Called when there is room again after ``room()`` was found to be too little. Runs on any thread and must not block.
+    public init(
         prefetch: Int, ordered: Ordering, clock: any SchedulingClock, onRoom: @escaping @Sendable () -> Void
     ) {
         state = Lock(DeliveryBufferState(prefetch: prefetch, isOrdered: ordered == .byKey))
@@ -36,10 +48,10 @@ package final class DeliveryBuffer: Sendable {
     // MARK: In
 
     /// How many messages may be fetched; 0 while that is less than what is worth a fetch. `onRoom` is called when that changes.
-    package func room() -> Int { state.withLock { $0.room() } }
+    public func room() -> Int { state.withLock { $0.room() } }
 
     /// Takes messages in, in the broker's order.
-    package func arrive(_ entries: [Entry]) {
+    public func arrive(_ entries: [Entry]) {
         let waiters = state.withLock { state in
             state.arrive(entries)
             return state.wakeable()
@@ -48,7 +60,7 @@ package final class DeliveryBuffer: Sendable {
     }
 
     /// Takes a message in that is to be handed out after a delay.
-    package func arrive(_ entry: Entry, after delay: Duration) {
+    public func arrive(_ entry: Entry, after delay: Duration) {
         let due = clock.now.advanced(by: delay)
         let id = state.withLock { state in
             let id = state.makeID()
@@ -61,7 +73,7 @@ package final class DeliveryBuffer: Sendable {
 
     /// Takes in messages that came back, and others in the broker's order, but for those that are refused under the lock: whoever
     /// withdraws messages meanwhile has noted so before, or finds these here.
-    package func arrive(returned: [Entry], fresh: [Entry], refusing isRefused: (Entry) -> Bool) -> [Entry] {
+    public func arrive(returned: [Entry], fresh: [Entry], refusing isRefused: (Entry) -> Bool) -> [Entry] {
         var refused: [Entry] = []
         let waiters = state.withLock { state in
             func accepted(_ entries: [Entry]) -> [Entry] {
@@ -80,7 +92,7 @@ package final class DeliveryBuffer: Sendable {
     /// Takes in messages that were handed out before, here or elsewhere, and were claimed anew; each in its place by position among
     /// what waits here, for brokers whose positions have one order. Returns those that were out in this buffer: their deliveries
     /// are over.
-    package func arriveClaimed(_ entries: [Entry]) -> [Entry] {
+    public func arriveClaimed(_ entries: [Entry]) -> [Entry] {
         let (expired, waiters) = state.withLock { state in
             let expired = state.arriveClaimed(entries)
             return (expired, state.wakeable())
@@ -90,19 +102,22 @@ package final class DeliveryBuffer: Sendable {
     }
 
     /// Takes a message back in that ``remove(_:_:)`` has taken out, before all that was never handed out.
-    package func restore(_ entry: Entry) { change { $0.restore(entry) } }
+    public func restore(_ entry: Entry) { change { $0.restore(entry) } }
 
     /// The subscription is lost: pulls throw from now on.
-    package func lose(_ error: any Error) { change { $0.lost = error } }
+    public func lose(_ error: any Error) { change { $0.lost = error } }
 
     // MARK: Out
 
-    /// See ``Subscription/pull(into:upTo:until:)``.
-    ///
-    /// Also returns false, with nothing taken, once `interruption` has fired: for who shares the buffer with others, and ends or
-    /// pauses alone.
+    /// Waits for messages and hands them out: what `Subscription.pull` does.
+    public func pull(into batch: inout DeliveryBatch, upTo limit: Int, until deadline: ClockInstant?) async throws -> Bool {
+        try await pull(into: &batch, upTo: limit, until: deadline, unless: nil)
+    }
+
+    /// The same. Also returns false, with nothing taken, once `interruption` has fired: for who shares the buffer with others, and ends
+    /// or pauses alone.
     package func pull(
-        into batch: inout DeliveryBatch, upTo limit: Int, until deadline: ClockInstant?, unless interruption: Signal? = nil
+        into batch: inout DeliveryBatch, upTo limit: Int, until deadline: ClockInstant?, unless interruption: Signal?
     ) async throws -> Bool {
         while true {
             let now = clock.coarseNow
@@ -155,7 +170,7 @@ package final class DeliveryBuffer: Sendable {
     ///
     /// `finished` is given the positions under the lock, so that whoever compares ``allPositions`` with what it has been given
     /// misses none; it must not call the buffer.
-    package func finish(
+    public func finish(
         _ tokens: [DeliveryToken], _ finished: ([Position]) -> Void = { _ in }
     ) -> (positions: [Position], ignored: Int) {
         var positions: [Position] = []
@@ -174,7 +189,7 @@ package final class DeliveryBuffer: Sendable {
 
     /// Ends one delivery and returns it; nil when it had been settled before.
     /// `removed` is given it under the lock, as with ``finish(_:_:)``.
-    package func remove(_ token: DeliveryToken, _ removed: (Entry) -> Void = { _ in }) -> Entry? {
+    public func remove(_ token: DeliveryToken, _ removed: (Entry) -> Void = { _ in }) -> Entry? {
         let (entry, waiters, hasRoom) = state.withLock { state in
             let entry = state.finish(token)
             if let entry { removed(entry) }
@@ -187,7 +202,7 @@ package final class DeliveryBuffer: Sendable {
 
     /// The delivery comes back at once, in its old place, as if it had not been handed out. False when it had been settled
     /// before.
-    package func release(_ token: DeliveryToken) -> Bool {
+    public func release(_ token: DeliveryToken) -> Bool {
         var found = false
         change { state in found = state.release(token) }
         return found
@@ -195,7 +210,7 @@ package final class DeliveryBuffer: Sendable {
 
     /// The delivery comes back after a delay, with its attempt counted. Its lane stays closed meanwhile. `whenDue` is
     /// called just before it does. False when it had been settled before.
-    package func retry(
+    public func retry(
         _ token: DeliveryToken, after delay: Duration, whenDue: @escaping @Sendable (Entry) -> Void
     ) -> Bool {
         let due = clock.now.advanced(by: delay)
@@ -220,7 +235,7 @@ package final class DeliveryBuffer: Sendable {
 
     /// Ends one delivery for a broker that is to hand it out again, and with it what is held behind it: the other messages of its
     /// key. False when it had been settled before. `withdrawn` is given both under the lock, as with ``finish(_:_:)``.
-    package func withdraw(_ token: DeliveryToken, _ withdrawn: (_ entry: Entry, _ behind: [Entry]) -> Void) -> Bool {
+    public func withdraw(_ token: DeliveryToken, _ withdrawn: (_ entry: Entry, _ behind: [Entry]) -> Void) -> Bool {
         let (found, waiters, hasRoom) = state.withLock { state -> (Bool, [DeliveryBufferState.Waiter], Bool) in
             guard let (entry, behind) = state.withdraw(token) else { return (false, [], false) }
             withdrawn(entry, behind)
@@ -233,7 +248,7 @@ package final class DeliveryBuffer: Sendable {
 
     /// Ends what was handed out longer than `lease` ago, as ``withdraw(_:_:)`` does; then, if `mustRest` says so, everything that
     /// is ready as well.
-    package func withdrawExpired(
+    public func withdrawExpired(
         lease: Duration, mustRest: () -> Bool, _ withdrawn: (_ expired: [Entry], _ behind: [Entry]) -> Void
     ) {
         let limit = clock.now.advanced(by: .zero - lease)
@@ -248,7 +263,7 @@ package final class DeliveryBuffer: Sendable {
     }
 
     /// Ends everything, for a broker that has given it to others, and goes on. Returns how many messages there were.
-    package func withdrawAll() -> Int {
+    public func withdrawAll() -> Int {
         let now = clock.now
         let (count, hasRoom) = state.withLock { state in
             let (held, delayed) = state.removeAll(now: now)
@@ -259,26 +274,26 @@ package final class DeliveryBuffer: Sendable {
     }
 
     /// The positions of deliveries that are out.
-    package func positions(of tokens: [DeliveryToken]) -> [Position] {
+    public func positions(of tokens: [DeliveryToken]) -> [Position] {
         state.withLock { state in tokens.compactMap { state.entry(of: $0)?.position } }
     }
 
     /// Where the message of a delivery that is out lies, and which attempt it is; nil when it has been settled.
-    package func delivery(of token: DeliveryToken) -> (position: Position, attempt: Int)? {
+    public func delivery(of token: DeliveryToken) -> (position: Position, attempt: Int)? {
         state.withLock { state in state.entry(of: token).map { ($0.position, $0.attempt) } }
     }
 
     /// How many messages are held and not handed out.
-    package var waitingCount: Int { state.withLock { $0.waitingCount } }
+    public var waitingCount: Int { state.withLock { $0.waitingCount } }
 
     /// The positions of what is held and not handed out: its lease is the buffer's business.
-    package var heldPositions: [Position] { state.withLock { $0.heldPositions } }
+    public var heldPositions: [Position] { state.withLock { $0.heldPositions } }
 
     /// The positions of everything that is held, handed out or not.
-    package var allPositions: [Position] { state.withLock { $0.heldPositions + $0.outPositions } }
+    public var allPositions: [Position] { state.withLock { $0.heldPositions + $0.outPositions } }
 
     /// Takes out what is held, matches, and is not with a reader: it belongs to somebody else from now on.
-    package func withdraw(where matches: (Position) -> Bool) -> [Entry] {
+    public func withdraw(where matches: (Position) -> Bool) -> [Entry] {
         var withdrawn: [Entry] = []
         change { withdrawn = $0.withdraw(where: matches) }
         if state.withLock({ $0.noticeRoom() }) { onRoom() }
@@ -286,18 +301,18 @@ package final class DeliveryBuffer: Sendable {
     }
 
     /// How many of those that match are with a reader.
-    package func outCount(where matches: (Position) -> Bool) -> Int {
+    public func outCount(where matches: (Position) -> Bool) -> Int {
         state.withLock { $0.outPositions.count(where: matches) }
     }
 
     /// Starts the local lease of deliveries anew.
-    package func renew(_ tokens: [DeliveryToken]) {
+    public func renew(_ tokens: [DeliveryToken]) {
         let now = clock.coarseNow
         state.withLock { state in for token in tokens { state.renew(token, now: now) } }
     }
 
     /// Takes back what was handed out longer than `lease` ago, for brokers that keep no leases.
-    package func expire(lease: Duration) -> [Entry] {
+    public func expire(lease: Duration) -> [Entry] {
         var expired: [Entry] = []
         let limit = clock.now.advanced(by: .zero - lease)
         change { state in expired = state.expire(handedOutBefore: limit) }
@@ -305,7 +320,7 @@ package final class DeliveryBuffer: Sendable {
     }
 
     /// Takes back those deliveries that were handed out longer than `lease` ago, for readers of one buffer with leases of their own.
-    package func expire(_ tokens: some Sequence<DeliveryToken>, lease: Duration) -> [Entry] {
+    public func expire(_ tokens: some Sequence<DeliveryToken>, lease: Duration) -> [Entry] {
         var expired: [Entry] = []
         let limit = clock.now.advanced(by: .zero - lease)
         change { state in expired = tokens.compactMap { state.expire($0, handedOutBefore: limit) } }
@@ -314,12 +329,15 @@ package final class DeliveryBuffer: Sendable {
 
     // MARK: Live and end
 
-    package func pause() { change { $0.isPaused = true } }
-    package func resume() { change { $0.isPaused = false } }
-    package func stop() { change { $0.isStopped = true } }
+    /// Pulls wait until the pause ends.
+    public func pause() { change { $0.isPaused = true } }
+    /// Ends the pause.
+    public func resume() { change { $0.isPaused = false } }
+    /// Pulls return false from now on.
+    public func stop() { change { $0.isStopped = true } }
 
     /// Ends everything and returns what is unsettled.
-    package func close() -> (held: [Entry], delayed: [(entry: Entry, remaining: Duration)]) {
+    public func close() -> (held: [Entry], delayed: [(entry: Entry, remaining: Duration)]) {
         let now = clock.now
         var unsettled: (held: [Entry], delayed: [(entry: Entry, remaining: Duration)]) = ([], [])
         change { state in

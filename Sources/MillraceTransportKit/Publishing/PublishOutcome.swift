@@ -1,5 +1,7 @@
+public import Millrace
+
 /// What becomes of the messages of one publish call: known once, and waited for by the caller.
-package final class PublishOutcome: Sendable {
+public final class PublishOutcome: Sendable {
     private struct State {
         var continuation: CheckedContinuation<Void, any Error>?
         var result: Result<Void, any Error>?
@@ -11,7 +13,8 @@ package final class PublishOutcome: Sendable {
     /// Told of the outcome as well. Runs on any thread and must not block.
     private let whenKnown: (@Sendable (Result<Void, any Error>) -> Void)?
 
-    package init(
+    /// What is waited for: the outcome of a call that publishes so many messages to a topic.
+    public init(
         of count: Int, to topic: String, whenKnown: (@Sendable (Result<Void, any Error>) -> Void)? = nil
     ) {
         self.count = count
@@ -19,10 +22,11 @@ package final class PublishOutcome: Sendable {
         self.whenKnown = whenKnown
     }
 
-    package var isKnown: Bool { state.withLock { $0.result != nil } }
+    /// Whether the call has ended.
+    public var isKnown: Bool { state.withLock { $0.result != nil } }
 
     /// Those of `failures` were not accepted, all others were. Only the first outcome counts.
-    package func end(_ failures: [MillraceError.PublishFailure]) {
+    public func end(_ failures: [MillraceError.PublishFailure]) {
         end(failures.isEmpty ? .success(()) : .failure(MillraceError.publishFailed(failures, of: count, to: topic)))
     }
 
@@ -38,7 +42,7 @@ package final class PublishOutcome: Sendable {
     }
 
     /// Waits for the outcome. A task that is cancelled knows nothing of its messages: what was sent may yet arrive.
-    package func wait() async throws {
+    public func wait() async throws {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let result = state.withLock { state in

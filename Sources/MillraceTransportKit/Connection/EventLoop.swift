@@ -1,3 +1,6 @@
+public import Millrace
+import CDispatch
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -7,7 +10,7 @@ import Darwin
 #endif
 
 /// A file descriptor that an event loop watches. All its methods are called on the loop's thread.
-package protocol EventSource: AnyObject {
+public protocol EventSource: AnyObject {
     /// What to watch.
     var descriptor: Int32 { get }
     /// Whether to wait for room to write as well as for something to read.
@@ -19,7 +22,7 @@ package protocol EventSource: AnyObject {
 /// One thread that waits for file descriptors and runs jobs: where a broker's connections live.
 ///
 /// It uses `poll`, which is everywhere, and as fast as any other call for the few connections that a client has.
-package final class EventLoop: @unchecked Sendable {
+public final class EventLoop: @unchecked Sendable {
     // Safe to share: `jobs` is guarded by its lock; everything else is used on the loop's thread alone.
     private struct Jobs {
         var waiting: [@Sendable () -> Void] = []
@@ -39,7 +42,7 @@ package final class EventLoop: @unchecked Sendable {
 
     /// A loop whose thread runs until ``stop()``. Throws a ``MillraceError`` of code `connectionFailed` when the system has
     /// no more file descriptors or threads.
-    package init(name: String) throws {
+    public init(name: String) throws {
         var pair: [Int32] = [-1, -1]
         guard pipe(&pair) == 0 else { throw Self.failure("can't make a pipe") }
         (wakeRead, wakeWrite) = (pair[0], pair[1])
@@ -79,7 +82,7 @@ package final class EventLoop: @unchecked Sendable {
 
     /// Runs `job` on the loop's thread, after those that were given before. Returns false, and drops the job, after ``stop()``.
     @discardableResult
-    package func execute(_ job: @escaping @Sendable () -> Void) -> Bool {
+    public func execute(_ job: @escaping @Sendable () -> Void) -> Bool {
         let (isAccepted, mustWake) = jobs.withLock { jobs in
             guard !jobs.isStopped else { return (false, false) }
             jobs.waiting.append(job)
@@ -92,22 +95,22 @@ package final class EventLoop: @unchecked Sendable {
 
     /// Runs `job` on the loop's thread after a delay.
     @discardableResult
-    package func execute(
+    public func execute(
         after delay: Duration, clock: any SchedulingClock, _ job: @escaping @Sendable () -> Void
     ) -> ScheduledTimer {
         clock.schedule(after: delay) { [weak self] in self?.execute(job) }
     }
 
     /// Ends the thread when the jobs given so far have run.
-    package func stop() {
+    public func stop() {
         execute { [self] in jobs.withLock { $0.isStopped = true } }
     }
 
     /// Watches a source from now on. On the loop's thread.
-    package func add(_ source: any EventSource) { sources.append(source) }
+    public func add(_ source: any EventSource) { sources.append(source) }
 
     /// Watches a source no more. On the loop's thread.
-    package func remove(_ source: any EventSource) { sources.removeAll { $0 === source } }
+    public func remove(_ source: any EventSource) { sources.removeAll { $0 === source } }
 
     // MARK: The thread
 

@@ -1,19 +1,22 @@
+public import Millrace
+
 /// Observers of a transport, to which a router's metrics may be added while it runs.
-package final class AttachableObservers: Sendable {
+public final class AttachableObservers: Sendable {
     private let current: Lock<Observers>
 
-    package init(_ observers: Observers) { current = Lock(observers) }
+    /// These observers, for now.
+    public init(_ observers: Observers) { current = Lock(observers) }
 
     /// Tells one more observer from now on.
-    package func attach(_ observer: any Observer & AnyObject) { current.withLock { $0 = $0.adding(observer) } }
+    public func attach(_ observer: any Observer & AnyObject) { current.withLock { $0 = $0.adding(observer) } }
 
     /// See ``Observers/report(_:_:)``.
-    package func report(_ level: EventLevel, _ event: @autoclosure () -> MillraceEvent.Kind) {
+    public func report(_ level: EventLevel, _ event: @autoclosure () -> MillraceEvent.Kind) {
         current.withLock { $0 }.report(level, event())
     }
 
     /// Deliveries were settled that had been settled before, or whose subscription is closed.
-    package func reportIgnored(_ count: Int, of subscription: some Subscription, isClosed: Bool) {
+    public func reportIgnored(_ count: Int, of subscription: some Subscription, isClosed: Bool) {
         report(
             .warning,
             .settlementIgnored(

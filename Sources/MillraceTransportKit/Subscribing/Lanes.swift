@@ -1,15 +1,18 @@
+import Millrace
+
 /// Keeps the order of keys: of all elements of a key one is out at a time, the others wait behind it.
 ///
 /// A pure state machine, for any transport that has to keep `Ordering.byKey` by itself. Elements without a key share a lane.
-package struct Lanes<Element: Sendable>: Sendable {
+public struct Lanes<Element: Sendable>: Sendable {
     private var waiting: [String?: [Element]] = [:]
     /// How many elements wait behind another one.
-    package private(set) var waitingCount = 0
+    public private(set) var waitingCount = 0
 
-    package init() {}
+    /// No elements.
+    public init() {}
 
     /// Enters a key's lane. Returns false, and keeps the element, when another one of the key is out.
-    package mutating func enter(_ key: String?, _ element: Element) -> Bool {
+    public mutating func enter(_ key: String?, _ element: Element) -> Bool {
         guard let index = waiting.index(forKey: key) else {
             waiting[key] = []
             return true
@@ -20,7 +23,7 @@ package struct Lanes<Element: Sendable>: Sendable {
     }
 
     /// The element of a key that was out is done. Returns the next one of the key, which is out from now on.
-    package mutating func leave(_ key: String?) -> Element? {
+    public mutating func leave(_ key: String?) -> Element? {
         guard let index = waiting.index(forKey: key) else { return nil }
         guard !waiting.values[index].isEmpty else {
             waiting.remove(at: index)
@@ -33,7 +36,7 @@ package struct Lanes<Element: Sendable>: Sendable {
     /// Takes out the element with the lowest number of all that wait, if that is below `limit`. Numbers rise in each lane.
     ///
     /// Looks at each lane once: what keeps elements waiting pays nothing for it.
-    package mutating func removeLowest(below limit: UInt64, _ number: (Element) -> UInt64) -> Element? {
+    public mutating func removeLowest(below limit: UInt64, _ number: (Element) -> UInt64) -> Element? {
         guard waitingCount > 0 else { return nil }
         var lowest = (number: limit, index: waiting.endIndex)
         for index in waiting.indices {
@@ -46,7 +49,7 @@ package struct Lanes<Element: Sendable>: Sendable {
     }
 
     /// Takes out all elements that wait and match. Who is out stays out.
-    package mutating func removeAll(where matches: (Element) -> Bool) -> [Element] {
+    public mutating func removeAll(where matches: (Element) -> Bool) -> [Element] {
         guard waitingCount > 0 else { return [] }
         var removed: [Element] = []
         for index in waiting.indices {
@@ -60,17 +63,17 @@ package struct Lanes<Element: Sendable>: Sendable {
     }
 
     /// Closes a key's lane, and takes out what waits in it.
-    package mutating func removeLane(_ key: String?) -> [Element] {
+    public mutating func removeLane(_ key: String?) -> [Element] {
         guard let elements = waiting.removeValue(forKey: key) else { return [] }
         waitingCount -= elements.count
         return elements
     }
 
     /// Everything that waits.
-    package var all: [Element] { waiting.values.flatMap { $0 } }
+    public var all: [Element] { waiting.values.flatMap { $0 } }
 
     /// Takes out everything that waits, and forgets the lanes.
-    package mutating func removeAll() -> [Element] {
+    public mutating func removeAll() -> [Element] {
         defer { self = Lanes() }
         return waiting.values.flatMap { $0 }
     }

@@ -1,5 +1,7 @@
+import Millrace
+
 /// Bounds how many messages are on their way: publishers beyond that wait, first come, first served.
-package final class PublishGate: Sendable {
+public final class PublishGate: Sendable {
     private struct State {
         var used = 0
         var nextID: UInt64 = 0
@@ -10,11 +12,12 @@ package final class PublishGate: Sendable {
     private let capacity: Int
     private let state = Lock(State())
 
-    package init(capacity: Int) { self.capacity = capacity }
+    /// A gate that lets so many messages wait for their outcome at once.
+    public init(capacity: Int) { self.capacity = capacity }
 
     /// Waits until there is room for `count` messages; more than fit at all go alone. Throws `CancellationError`, and what
     /// ``close(_:)`` was given.
-    package func enter(_ count: Int) async throws {
+    public func enter(_ count: Int) async throws {
         let id = try state.withLock { state -> UInt64? in
             if let closed = state.closed { throw closed }
             if state.waiting.isEmpty, state.used == 0 || state.used + count <= capacity {
@@ -45,7 +48,7 @@ package final class PublishGate: Sendable {
     }
 
     /// `count` messages have arrived, or never will.
-    package func leave(_ count: Int) {
+    public func leave(_ count: Int) {
         let mustAdmit = state.withLock { state in
             state.used -= count
             return !state.waiting.isEmpty
@@ -54,10 +57,10 @@ package final class PublishGate: Sendable {
     }
 
     /// Whether nothing is on its way.
-    package var isEmpty: Bool { state.withLock { $0.used == 0 } }
+    public var isEmpty: Bool { state.withLock { $0.used == 0 } }
 
     /// Refuses all who wait, and all who come.
-    package func close(_ error: any Error) {
+    public func close(_ error: any Error) {
         let waiting = state.withLock { state in
             state.closed = error
             defer { state.waiting = [] }

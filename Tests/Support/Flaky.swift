@@ -1,0 +1,4 @@
+/// An error that says nothing.
+package struct Flaky: Error {
+    package init() {}
+}
