@@ -19,7 +19,8 @@ import Testing
     private func topics() async throws -> [TopicDescription] {
         let result = try await run("topics", "--format", "json")
         #expect(result.code == 0, "\(result.errors)")
-        return try result.output.split(separator: "\n").map { try JSONDecoder().decode(TopicDescription.self, from: Data($0.utf8)) }
+        let lines = result.output.split(separator: "\n")
+        return try lines.map { try JSONDecoder().decode(TopicDescription.self, from: Data($0.utf8)) }
     }
 
     @Test func listsTopicsWithTheirGroups() async throws {
