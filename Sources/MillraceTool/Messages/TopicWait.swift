@@ -9,7 +9,7 @@ struct TopicWait: Sendable {
 
     enum Outcome { case wasThere, hasCome, isMissing }
 
-    /// Waits for as long as nothing may come; for ever without a limit.
+    /// Waits for as long as nothing may come; for ever without a limit. Throws `CancellationError` when the tool is to end.
     func run(upTo limit: Duration?) async throws -> Outcome {
         // Where nothing is kept, who comes after the first message has missed it.
         guard broker.capabilities.contains(.replay), let directory = broker as? any TopicDirectory,
@@ -19,7 +19,6 @@ struct TopicWait: Sendable {
         let clock = SystemClock.shared
         let end = limit.map { clock.now.advanced(by: $0) }
         while try await !directory.hasTopic(topic) {
-            if session.interruption.hasCome { return .isMissing }
             if let end, clock.now >= end { return .isMissing }
             try await session.cancellingWhenInterrupted { try await clock.sleep(for: Self.interval) }
         }
