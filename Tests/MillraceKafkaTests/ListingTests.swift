@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTesting
 import Testing
 
 @testable import MillraceKafka
@@ -32,6 +33,30 @@ import Testing
             "ahead": [Partition(topic: "orders", number: 0): 99, Partition(topic: "orders", number: 1): 5],
         ]).topic("orders", partitions: [0, 1])
         #expect(orders.groups == [GroupDescription(name: "ahead", lag: 0), GroupDescription(name: "old", lag: 20)])
+    }
+
+    @Test("are asked for without making any, and those of the cluster itself are left out") func cluster() async throws {
+        let cluster = try MockCluster(brokers: 1)
+        cluster.create("__internal", partitions: 1)
+        let transport = try await KafkaTransport(cluster.options, observers: Observers())
+        let error = await #expect(throws: MillraceError.self) { try await Replay(from: "orders.poison", on: transport).run() }
+        #expect(error?.code == .unknownTopic)
+        #expect(try await transport.hasTopic("orders.poison,orders") == false)
+        #expect(try await transport.hasTopic("^orders"))
+        try await transport.publish([Message(text: "1"), Message(text: "2")], to: "orders")
+        // This cluster can't list groups.
+        #expect(try await transport.topics() == [TopicDescription(name: "orders", messages: 2, groups: nil)])
+        #expect(try await transport.hasTopic("orders"))
+        let groups = KafkaGroups(handle: transport.producer.handle, options: cluster.options)
+        #expect(try groups.names() == nil)
+        let reader = try await TopicProbe(of: "orders", on: transport, group: "ledger")
+        _ = try await reader.collect(2)
+        await reader.close()
+        let partitions = (0..<4).map { KafkaGroups.Partition(topic: "orders", number: $0) }
+        #expect(try groups.committed(by: "ledger", of: partitions)?.values.reduce(0, +) == 2)
+        #expect(try groups.committed(by: "nobody", of: partitions)?.isEmpty == true)
+        await transport.close()
+        await #expect(throws: MillraceError.self) { try await transport.topics() }
     }
 
     @Test("have no groups that are known, when the cluster does not say") func unknown() {

@@ -33,9 +33,12 @@ struct KafkaGroups: Sendable {
         }
     }
 
-    /// The offsets that a group has committed; nil when the brokers don't say.
-    func committed(by group: String) throws -> [Partition: Int64]? {
-        var request = rd_kafka_ListConsumerGroupOffsets_new(group, nil)
+    /// The offsets that a group has committed, of some partitions or of all; nil when the brokers don't say.
+    func committed(by group: String, of partitions: [Partition]? = nil) throws -> [Partition: Int64]? {
+        let wanted = partitions.map { _ in KafkaPartitions() }
+        for partition in partitions ?? [] { wanted?.add(partition.topic, partition.number) }
+        // It takes a copy.
+        var request = rd_kafka_ListConsumerGroupOffsets_new(group, wanted?.raw)
         defer { rd_kafka_ListConsumerGroupOffsets_destroy(request) }
         let what = "the offsets of group '\(group)'"
         return try ask(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, what) { settings, queue in
