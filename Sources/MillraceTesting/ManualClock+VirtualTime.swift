@@ -3,9 +3,9 @@ import Millrace
 extension ManualClock {
     /// How long nobody may have used the clock before it moves on. Each round also goes through the queue of tasks that are ready,
     /// several times, so that on a busy machine it takes as long as theirs do.
-    private static let quietRounds = 10
+    private static let quietRounds = 20
     private static let round = Duration.milliseconds(1)
-    private static let yields = 8
+    private static let yields = 16
     /// Somebody who uses the clock all the time, to look at it in a loop, does not hold it up for longer than this.
     private static let mostRounds = 1_000
     /// After so many beats of a watch that had no effect, only every so manyth is waited for in real time: an idle router has ten a second.
@@ -22,7 +22,7 @@ extension ManualClock {
     /// ```
     ///
     /// The clock stands still while tasks are at work with it. It goes to the time of the next timer, and runs what is due, only when
-    /// for ten milliseconds of real time nobody has read it, and made or cancelled a timer; all the while the condition is looked at,
+    /// for twenty milliseconds of real time nobody has read it, and made or cancelled a timer; all the while the condition is looked at,
     /// and nothing moves any more once it holds. Timers that only set themselves anew, as those do that watch over an idle router, take
     /// less, so that an hour takes seconds. Tasks that wait for something else, a server or a file, are not seen: the clock may
     /// be ahead of them, so a `limit` needs room for that.

@@ -27,7 +27,7 @@ import Testing
         let watch = Lock<Int>(0)
         clock.schedule(after: .seconds(10)) { watch.withLock { $0 += 1 } }
         let worker = Task {
-            let end = SystemClock.shared.now.advanced(by: .milliseconds(200))
+            let end = SystemClock.shared.now.advanced(by: .milliseconds(80))
             while SystemClock.shared.now < end {
                 _ = clock.now
                 await Task.yield()

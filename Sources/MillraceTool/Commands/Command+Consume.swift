@@ -49,7 +49,10 @@ extension Command {
     /// Watches topics.
     static let tail = Command(
         "tail", "Prints what arrives in one or more topics, and disturbs nobody",
-        discussion: "Reads without a consumer group: whoever works on the messages gets them all the same.",
+        discussion: """
+            Reads without a consumer group: whoever works on the messages gets them all the same. A topic that is not there yet \
+            is waited for, and not made.
+            """,
         [Options.topics], [.url, Options.from, Options.idle, MessageFormat.option(.pretty)],
         examples: ["millrace tail orders invoices", "millrace tail orders --from beginning --format json"]
     ) { arguments, session in
