@@ -4,7 +4,7 @@ extension KafkaTransport: TopicDirectory {
     /// The topics that the cluster shows to this user, without those that begin with `__`, which are its own. A group reads a topic when it
     /// has committed an offset of it. Takes two round trips for each partition, and one for each group of the cluster.
     ///
-    /// Throws as ``TopicDirectory/topics()``. Cancelling the task does not end the wait: a call may take the connect time-out.
+    /// Throws as `TopicDirectory.topics()`. Cancelling the task does not end the wait: a call may take the connect time-out.
     public func topics() async throws -> [TopicDescription] {
         try checkOpen()
         return try await KafkaThread.call { [cluster = catalog.cluster, options, handle = producer.handle] in

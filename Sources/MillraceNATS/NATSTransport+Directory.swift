@@ -4,7 +4,7 @@ extension NATSTransport: TopicDirectory {
     /// The subjects of all streams, with the durable consumers that read them. A consumer of several subjects is listed under what it
     /// reads: `orders.*`.
     ///
-    /// Throws as ``TopicDirectory/topics()``; `unsupported` without JetStream, where nothing is kept that could be listed.
+    /// Throws as `TopicDirectory.topics()`; `unsupported` without JetStream, where nothing is kept that could be listed.
     public func topics() async throws -> [TopicDescription] {
         try checkOpen()
         guard options.mode == .jetStream else {

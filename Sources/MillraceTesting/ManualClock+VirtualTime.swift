@@ -34,7 +34,7 @@ extension ManualClock {
     ///   - realLimit: How long to wait in real time. Defaults to 60 seconds.
     ///   - condition: Whether it is time to stop. Called about every millisecond; it should not wait for anything.
     /// - Returns: How far the clock was moved.
-    /// - Throws: A ``MillraceError`` of code `deadlineExceeded` that names both limits when one of them is reached, what `condition`
+    /// - Throws: A `MillraceError` of code `deadlineExceeded` that names both limits when one of them is reached, what `condition`
     ///   throws, or `CancellationError`.
     @discardableResult
     public func advance(
@@ -90,7 +90,7 @@ extension ManualClock {
     ///   - limit: How far the clock moves at most.
     ///   - realLimit: How long to wait in real time. Defaults to 60 seconds.
     ///   - body: What waits. It runs in a task of its own, which is cancelled, and waited for, when a limit is reached.
-    /// - Throws: A ``MillraceError`` of code `deadlineExceeded` that names both limits when one of them is reached, what `body`
+    /// - Throws: A `MillraceError` of code `deadlineExceeded` that names both limits when one of them is reached, what `body`
     ///   throws, or `CancellationError`.
     public func advancing<Success: Sendable>(
         upTo limit: Duration, within realLimit: Duration = .seconds(60), _ body: @escaping @Sendable () async throws -> Success

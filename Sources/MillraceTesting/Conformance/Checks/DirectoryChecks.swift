@@ -1,6 +1,6 @@
 import Millrace
 
-/// What a transport says of the topics of its broker. One that is no ``TopicDirectory`` has nothing to prove here.
+/// What a transport says of the topics of its broker. One that is no `TopicDirectory` has nothing to prove here.
 extension ConformanceTest {
     static let directory: [ConformanceTest] = [
         ConformanceTest("asksWithoutMaking", "Asking whether there is a topic makes none; publishing to it does.") { run in
