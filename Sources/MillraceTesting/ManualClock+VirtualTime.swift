@@ -5,7 +5,7 @@ extension ManualClock {
     /// several times, so that on a busy machine it takes as long as theirs do.
     private static let quietRounds = 20
     private static let round = Duration.milliseconds(1)
-    private static let yields = 16
+    private static let yields = 4
     /// Somebody who uses the clock all the time, to look at it in a loop, does not hold it up for longer than this.
     private static let mostRounds = 1_000
     /// After so many beats of a watch that had no effect, only every so manyth is waited for in real time: an idle router has ten a second.
