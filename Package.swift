@@ -257,6 +257,11 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // The code of Docs/testing.md, with the settings of a package that asks for no upcoming feature.
+        .testTarget(
+            name: "RecipeTests", dependencies: ["Millrace", "MillraceMemory", "MillraceTesting"], path: "Tests/Recipes",
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+
         // Each transport under each fault: see Docs/reliability.md.
         .executableTarget(
             name: "faults",

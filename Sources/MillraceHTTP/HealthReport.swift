@@ -10,11 +10,14 @@ import Foundation
 struct HealthReport: Encodable {
     let isLive: Bool
     let isReady: Bool
+    /// What keeps it from being live or ready, with the names of the handlers concerned.
+    let problems: [String]
     let routers: [RouterHealth]
 
     init(routers: [RouterHealth]) {
         isLive = routers.allSatisfy(\.isLive)
         isReady = routers.allSatisfy(\.isReady)
+        problems = routers.flatMap(\.problems)
         self.routers = routers
     }
 

@@ -79,6 +79,8 @@ public final class KafkaTransport: Transport {
         try await producer.publish(messages, to: topic)
     }
 
+    func checkOpen() throws { try subscriptions.checkOpen() }
+
     // MARK: Subscribe
 
     /// Makes sure that a topic is there. A group needs no preparation: one that is new begins at the beginning.

@@ -104,6 +104,13 @@ final class TopicRegistry: Sendable {
         for topic in state.locked({ Array($0.first) + $0.others.values }) { topic.wakeBlocked() }
     }
 
+    func all() throws -> [MemoryTopic] {
+        try state.locked { state in
+            guard !state.isClosed else { throw Self.closedError() }
+            return Array(state.first) + state.others.values
+        }
+    }
+
     func existing(_ name: String) -> MemoryTopic? { state.locked { $0.topic(name) } }
 
     func close() {

@@ -14,7 +14,7 @@ public final class SQLiteTransport: Transport {
     /// What it was made with.
     public let options: SQLiteOptions
     let core: SQLiteCore
-    private let reader: SQLiteReader
+    let reader: SQLiteReader
     private let caretaker: Caretaker
     private let gate: PublishGate
     private let subscriptions = OpenSubscriptions<SQLiteSubscription>()

@@ -13,7 +13,7 @@ enum Repository {
     }()
 
     /// The sources that are built and that documents may quote. Those of the adapters are built by `Tests/Ecosystem/run`.
-    static let examples: [SourceText] = ["Sources/Examples", "Tests/Ecosystem/Tests"]
+    static let examples: [SourceText] = ["Sources/Examples", "Tests/Recipes", "Tests/Ecosystem/Tests"]
         .flatMap { files(under: $0, withExtension: "swift") }
         .compactMap { path in (try? text(of: path)).map(SourceText.init) }
 

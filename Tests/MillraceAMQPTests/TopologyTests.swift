@@ -45,6 +45,22 @@ extension AMQPTests {
             await transport.close()
         }
 
+        @Test("tell whether there is a topic, and make none", arguments: [AMQPTopology.publishSubscribe, .queue])
+        func directory(_ topology: AMQPTopology) async throws {
+            let transport = try await connect(topology)
+            let poison = topic + ".poison"
+            await #expect(throws: MillraceError.self) { try await Replay(from: poison, on: transport).run() }
+            #expect(try await transport.hasTopic(poison) == false)
+            try await transport.publish(Message(text: "1"), to: topic)
+            #expect(try await transport.hasTopic(topic))
+            let error = try await #require(throws: MillraceError.self) { try await transport.topics() }
+            #expect(error.code == .unsupported)
+            #expect(error.message.contains("management plugin") && error.message.contains("rabbitmqctl list_queues"))
+            try await transport.remove(topic: topic)
+            #expect(try await transport.hasTopic(topic) == false)
+            await transport.close()
+        }
+
         @Test("of queues share messages, whatever the group") func queue() async throws {
             let transport = try await connect(.queue)
             #expect(!transport.capabilities.contains(.groups))

@@ -55,6 +55,41 @@ import Testing
         }
     }
 
+    @Test func handlersThatAreAbandonedAreNamedInOrderAndOthersAreNot() async throws {
+        let broker = try quietBroker()
+        let clock = ManualClock()
+        let router = Router(RouterOptions(clock: clock, observers: []))
+        let (entered, finished, release) = (Box(0), Box(0), Signal())
+        for name in ["one", "two"] {
+            try router.consume(name, from: "in", on: broker, options: .init(concurrency: 2)) { message, _ in
+                guard name == "two" || message.payload.text == "x" else { return }
+                entered.update { $0 += 1 }
+                await release.waitUncancellably()
+            }
+        }
+        try router.consume("fine", from: "in", on: broker) { _, _ in finished.update { $0 += 1 } }
+        let task = Task { try await router.run(stoppingOn: []) }
+        try await router.waitUntilRunning()
+        try await broker.publish([Message(text: "x"), Message(text: "y")], to: "in")
+        while entered.value < 3 || finished.value < 2 { await Task.yield() }
+        router.shutdown()
+        let error = await #expect(throws: MillraceError.self) {
+            try await clock.advancing(upTo: .seconds(60)) { try await task.value }
+        }
+        #expect(
+            error?.message
+                == "handler 'one' of topic 'in' (1 delivery), handler 'two' of topic 'in' (2 deliveries): cancelled, and still at "
+                + "work after a cancellationGrace of 5.0 seconds; what they had was given back")
+        #expect(clock.elapsed == .seconds(25))
+        release.fire()
+    }
+
+    @Test func theDefaultsOfAShutdownFitIntoThirtySeconds() {
+        let options = RouterOptions()
+        #expect(options.drainTimeout == .seconds(20))
+        #expect(options.drainTimeout + options.cancellationGrace < .seconds(30))
+    }
+
     @Test func aHandlerThatNeverReturnsIsAbandonedAndItsMessageGivenBack() async throws {
         let broker = try quietBroker()
         let router = Router(
@@ -72,6 +107,7 @@ import Testing
         router.shutdown()
         let error = await #expect(throws: MillraceError.self) { try await task.value }
         #expect(error?.code == .drainTimedOut)
+        #expect(error?.message.hasPrefix("handler 'stuck' of topic 'in' (1 delivery): cancelled, and still at work") == true)
         #expect(broker.depth(of: "in", group: "stuck")?.waiting == 1)
         release.fire()
         // What it does afterwards has no effect: the message is still there.
@@ -246,6 +282,9 @@ import Testing
         let error = await #expect(throws: MillraceError.self) { try await router.run(stoppingOn: []) }
         #expect(error?.code == .closed)
         #expect(!router.health.isLive)
+        #expect(
+            "\(router.health)".hasPrefix(
+                "not live; the router is stopped; handler 'h' of topic 'in' on memory was given up: closed: "))
     }
 
     @Test func oneInvalidOutputDoesNotHarmItsNeighbours() async throws {

@@ -47,7 +47,22 @@ import Testing
             try router.consume("audit", from: "other", on: broker) { _, _ in }
         }
         #expect(error?.code == .duplicateHandler)
-        #expect(error?.message.contains("'audit'") == true)
+        #expect(
+            error?.message == "handler 'audit' of topic 'other': there is a handler of that name already, it reads topic 'in'")
+    }
+
+    @Test func namesOfTopicAndHandler() throws {
+        #expect(try refusal(topic: "")?.message == "handler 'audit': topic '': the name has 0 bytes, it must have 1 to 249")
+        #expect(try refusal(topic: "a\nb")?.message == #"handler 'audit': topic "a\nb": the name holds a control character"#)
+        #expect(try refusal(name: "")?.message == "topic 'in': handler '': the name has 0 bytes, it must have 1 to 249")
+        #expect(
+            try refusal(.init(group: .named("")))?.message
+                == "handler 'audit', topic 'in': consumer group '': the name has 0 bytes, it must have 1 to 249")
+        let broker = try quietBroker()
+        let error = #expect(throws: MillraceError.self) {
+            try Router(.quiet).handle("audit", from: "in", on: broker, to: "") { message, _ in [message] }
+        }
+        #expect(error?.message == "handler 'audit': output: topic '': the name has 0 bytes, it must have 1 to 249")
     }
 
     @Test func missingCapabilities() throws {

@@ -44,6 +44,22 @@ import Testing
         #expect(left == 0)
     }
 
+    @Test("fails when there is no poison topic, and makes none") func missing() async throws {
+        let error = try await #require(throws: MillraceError.self) { try await Replay(from: "poison", on: broker, quick).run() }
+        #expect(error.code == .unknownTopic)
+        #expect(error.message == "topic 'poison': memory has no topic of that name, and reading it would make one")
+        #expect(try await broker.topics().isEmpty)
+        #expect(try await broker.hasTopic("poison") == false)
+        try await poison(1)
+        #expect(try await broker.hasTopic("poison"))
+        #expect(try await Replay(from: "poison", on: broker, quick).run().replayed == 1)
+        #expect(
+            try await broker.topics() == [
+                TopicDescription(name: "orders", messages: nil, groups: []),
+                TopicDescription(name: "poison", messages: nil, groups: [GroupDescription(name: "millrace-replay", lag: 0)]),
+            ])
+    }
+
     @Test("leaves what the filter says no to, in its old order") func filter() async throws {
         try await poison(5)
         let report = try await Replay(from: "poison", on: broker, quick).run { $0.reason == "odd" }

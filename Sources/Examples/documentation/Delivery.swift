@@ -45,6 +45,12 @@ func addRoutingHandler(to router: Router, on broker: MemoryTransport) throws {
     }
 }
 
+func printLag(on broker: any TopicDirectory) async throws {
+    for topic in try await broker.topics() {
+        for group in topic.groups ?? [] { print(topic.name, group.name, group.lag ?? -1) }
+    }
+}
+
 func makeTransport() throws -> MemoryTransport {
     try MemoryTransport(.init(capacity: 10_000, overflow: .refuse, retention: .last(100), deadLetters: .drop))
 }

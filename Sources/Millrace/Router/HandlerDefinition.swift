@@ -64,14 +64,23 @@ struct HandlerDefinition: Sendable {
         options.prefetch = max(options.effectivePrefetch, overflow ? .max : wanted)
     }
 
+    /// Has what is wrong with a part say whose part it is.
+    private func located(_ place: String, _ check: () throws -> Void) throws {
+        do {
+            try check()
+        } catch let error as MillraceError {
+            throw MillraceError(error.code, "\(place): \(error.message)", underlying: error.underlying, isRetriable: false)
+        }
+    }
+
     func validate() throws {
-        try Naming.check(name, kind: "handler", code: .invalidOption)
-        try Naming.checkTopic(topic)
-        if let output { try Naming.checkTopic(output.topic) }
-        try options.validate(for: name)
-        try subscription.validate()
-        try options.check(subscriber.capabilities, for: name, system: system)
         let subject = "handler '\(name)'"
+        try located("topic '\(topic.prefix(40))'") { try Naming.check(name, kind: "handler", code: .invalidOption) }
+        try located(subject) { try Naming.checkTopic(topic) }
+        if let output { try located("\(subject): output") { try Naming.checkTopic(output.topic) } }
+        try options.validate(for: name)
+        try located("\(subject), topic '\(topic)'") { try subscription.validate() }
+        try options.check(subscriber.capabilities, for: name, system: system)
         if options.transactional, group == nil || isBatch || publisher != nil && !publishesWhereItReads {
             throw MillraceError.invalidOption(
                 "transactional", true,

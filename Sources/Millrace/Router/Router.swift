@@ -82,9 +82,11 @@ public final class Router: Sendable {
             decorated, middleware: try layers.map { try $0.attached(to: info) }, control: control,
             environment: environment, meter: meter)
         let startsNow = try state.withLock { state throws -> Bool in
-            guard !state.handlers.contains(where: { $0.definition.name == definition.name }) else {
+            if let other = state.handlers.first(where: { $0.definition.name == definition.name })?.definition {
                 throw MillraceError(
-                    .duplicateHandler, "there is a handler '\(definition.name)' already", isRetriable: false)
+                    .duplicateHandler,
+                    "handler '\(definition.name)' of topic '\(definition.topic)': there is a handler of that name already, it reads "
+                        + "topic '\(other.topic)'", isRetriable: false)
             }
             guard state.phase != .draining, state.phase != .stopped else {
                 throw MillraceError(
@@ -152,12 +154,7 @@ public final class Router: Sendable {
         running.fire()
         environment.observers.report(.info, .routerStopped)
         if let failure { throw failure }
-        if abandoned > 0 {
-            throw MillraceError(
-                .drainTimedOut,
-                "handlers ignored their cancellation for \(environment.cancellationGrace); \(abandoned) deliveries were "
-                    + "given back to their transports", isRetriable: false)
-        }
+        if !abandoned.isEmpty { throw MillraceError.drainTimedOut(abandoned, after: environment.cancellationGrace) }
     }
 
     /// Asks a running router to drain and end; ``run(stoppingOn:)`` returns when that is done. A router that is not running
@@ -231,15 +228,20 @@ public final class Router: Sendable {
         return error
     }
 
-    private func drain() async -> Int {
+    /// Stops all handlers, and says which of them had to be abandoned, in the order of registration.
+    private func drain() async -> [AbandonedHandler] {
         environment.observers.report(.info, .routerDraining)
         let handlers = state.withLock { state in
             state.phase = .draining
             return state.handlers
         }
-        return await withTaskGroup(of: Int.self) { group in
-            for handler in handlers { group.addTask { await handler.stop() } }
-            return await group.reduce(0, +)
+        let counts = await withTaskGroup(of: (Int, Int).self) { group in
+            for (index, handler) in handlers.enumerated() { group.addTask { (index, await handler.stop()) } }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+        return handlers.enumerated().compactMap { index, handler in
+            guard let count = counts[index], count > 0 else { return nil }
+            return AbandonedHandler(name: handler.definition.name, topic: handler.definition.topic, deliveries: count)
         }
     }
 
@@ -270,9 +272,8 @@ public final class Router: Sendable {
         let abandoned = await run.stop()
         state.withLock { state in state.handlers.removeAll { $0 === run } }
         if abandoned > 0 {
-            throw MillraceError(
-                .drainTimedOut, "handler '\(handler)' ignored its cancellation; \(abandoned) deliveries were given back",
-                isRetriable: false)
+            let one = AbandonedHandler(name: handler, topic: run.definition.topic, deliveries: abandoned)
+            throw MillraceError.drainTimedOut([one], after: environment.cancellationGrace)
         }
     }
 

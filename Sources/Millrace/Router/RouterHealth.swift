@@ -26,6 +26,22 @@ public struct RouterHealth: Sendable, Codable, Hashable {
     public var isReady: Bool {
         phase == .running && handlers.allSatisfy { $0.state == .running || $0.state == .paused }
     }
+
+    /// What keeps the router from being live or ready, a sentence for each handler concerned, with its name, topic and last error; empty
+    /// for one that is ready. Before it runs, and after it has stopped, handlers count only when they were given up.
+    public var problems: [String] {
+        let life = phase == .running ? [] : ["the router is \(phase.rawValue)"]
+        let isAlive = phase != .idle && phase != .stopped
+        return life + handlers.filter { isAlive || $0.state == .failed }.compactMap(\.problem)
+    }
+}
+
+extension RouterHealth: CustomStringConvertible {
+    /// Whether it is live and ready, and what keeps it from that.
+    public var description: String {
+        let verdict = isReady ? "ready" : isLive ? "not ready" : "not live"
+        return ([verdict] + problems).joined(separator: "; ")
+    }
 }
 
 /// How a handler is doing.
@@ -70,4 +86,20 @@ public struct HandlerHealth: Sendable, Codable, Hashable {
     public let pausedBy: [HandlerControl.Holder]
     /// The last error of the handler or its subscription.
     public let lastError: String?
+}
+
+extension HandlerHealth {
+    /// What keeps the handler from being subscribed; nil for one that is.
+    fileprivate var problem: String? {
+        let subject = "handler '\(name)' of topic '\(topic)' on \(transport)"
+        let reason = lastError.map { ": \($0)" } ?? ""
+        return switch state {
+        case .running, .paused: nil
+        case .starting: "\(subject) is not subscribed yet\(reason)"
+        case .restarting: "\(subject) is restarting, number \(restarts)\(reason)"
+        case .draining: "\(subject) is draining, with \(inFlight) in flight"
+        case .stopped: "\(subject) has stopped"
+        case .failed: "\(subject) was given up\(reason)"
+        }
+    }
 }

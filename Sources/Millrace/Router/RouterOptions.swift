@@ -6,7 +6,8 @@ public struct RouterOptions: Sendable {
     ///
     /// Giving a running service a name gives it new groups, which begin as `HandlerOptions.start` says.
     public var service: String?
-    /// How long handlers may go on after the shutdown has begun, before they are cancelled. Defaults to 30 seconds.
+    /// How long handlers may go on after the shutdown has begun, before they are cancelled. Defaults to 20 seconds: with
+    /// ``cancellationGrace`` it fits into the 30 seconds that Kubernetes gives a container to end.
     public var drainTimeout: Duration
     /// How long handlers may take to notice that they are cancelled, before they are abandoned. Defaults to 5 seconds.
     public var cancellationGrace: Duration
@@ -23,7 +24,7 @@ public struct RouterOptions: Sendable {
 
     /// Options with the given values.
     public init(
-        service: String? = nil, drainTimeout: Duration = .seconds(30), cancellationGrace: Duration = .seconds(5),
+        service: String? = nil, drainTimeout: Duration = .seconds(20), cancellationGrace: Duration = .seconds(5),
         restart: Backoff = .exponential(from: .milliseconds(100), upTo: .seconds(30)),
         clock: any SchedulingClock = SystemClock.shared, random: RandomSource = RandomSource(),
         observers: [any Observer] = [ConsoleLog()], plugins: [any RouterPlugin] = []

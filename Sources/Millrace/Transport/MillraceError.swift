@@ -15,6 +15,8 @@ public struct MillraceError: Error, Sendable {
         public static let duplicateHandler = Code(description: "duplicateHandler")
         /// There is no handler of that name.
         public static let unknownHandler = Code(description: "unknownHandler")
+        /// The broker has no topic of that name, and it is not to be made.
+        public static let unknownTopic = Code(description: "unknownTopic")
         /// The broker knows no consumer group of that name.
         public static let unknownGroup = Code(description: "unknownGroup")
         /// Middleware stands in an order that can't work.

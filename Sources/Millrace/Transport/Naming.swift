@@ -27,12 +27,12 @@ public enum Naming {
         guard length >= 1, length <= maximumTopicLength else {
             throw MillraceError(
                 code,
-                "the name of a \(kind) has \(length) bytes, it must have 1 to \(maximumTopicLength)"
-                    + (length == 0 ? "" : ": '\(name.prefix(40))...'"), isRetriable: false)
+                "\(kind) '\(name.prefix(40))\(length == 0 ? "" : "...")': the name has \(length) bytes, it must have 1 to "
+                    + "\(maximumTopicLength)", isRetriable: false)
         }
         guard !name.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {
             throw MillraceError(
-                code, "the name of a \(kind) holds a control character: \(name.debugDescription)", isRetriable: false)
+                code, "\(kind) \(name.debugDescription): the name holds a control character", isRetriable: false)
         }
     }
 }

@@ -11,7 +11,7 @@ final class KafkaCatalog: Sendable {
         self.producer = producer
     }
 
-    private var cluster: KafkaTopics { KafkaTopics(handle: producer.handle, options: options) }
+    var cluster: KafkaTopics { KafkaTopics(handle: producer.handle, options: options) }
 
     /// Makes a topic that is missing, if that is left to the transport.
     func makeSure(of topic: String) async throws {

@@ -61,7 +61,7 @@ struct KafkaTopics: Sendable {
         return all.filter { meant.contains($0.topic) }
     }
 
-    private func all() throws -> [(topic: String, numbers: [Int32])] {
+    func all() throws -> [(topic: String, numbers: [Int32])] {
         var found: UnsafePointer<rd_kafka_metadata>?
         let code = rd_kafka_metadata(handle.raw, 1, nil, &found, Int32(options.connectTimeout / .milliseconds(1)))
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let found else {
@@ -127,6 +127,15 @@ struct KafkaTopics: Sendable {
         let detail = rd_kafka_topic_result_error_string(result).map { String(cString: $0) }
         throw MillraceError(
             .invalidTopic, "topic '\(topic)' was not made: \(detail ?? KafkaError.name(error))", isRetriable: false)
+    }
+
+    /// The offsets of a partition's first message, and of the one behind its last.
+    func bounds(of topic: String, _ partition: Int32) throws -> Range<Int64> {
+        var (low, high): (Int64, Int64) = (0, 0)
+        let code = rd_kafka_query_watermark_offsets(
+            handle.raw, topic, partition, &low, &high, Int32(options.connectTimeout / .milliseconds(1)))
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError.make(code, topic: topic) }
+        return low..<max(low, high)
     }
 
     /// The offsets behind the last messages of partitions.

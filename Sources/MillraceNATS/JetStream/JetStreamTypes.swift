@@ -27,6 +27,13 @@ struct StreamState: Decodable {
     let messages: Int64
     let first_seq: UInt64
     let last_seq: UInt64
+    /// How many messages each subject has, if that was asked for.
+    var subjects: [String: Int]?
+}
+
+struct StreamList: Decodable {
+    let streams: [StreamInfo]?
+    let total: Int
 }
 
 struct StreamInfo: Decodable {
@@ -52,6 +59,7 @@ struct ConsumerConfig: Codable, Equatable {
     var max_deliver: Int64?
     var backoff: [Int64]?
     var filter_subject: String?
+    var filter_subjects: [String]?
     var replay_policy: String?
     var max_ack_pending: Int64?
     var max_waiting: Int64?
@@ -80,6 +88,11 @@ struct ConsumerInfo: Decodable {
     let ack_floor: Sequence
     let num_pending: UInt64
     let num_ack_pending: Int
+}
+
+struct ConsumerList: Decodable {
+    let consumers: [ConsumerInfo]?
+    let total: Int
 }
 
 struct PullRequest: Encodable {

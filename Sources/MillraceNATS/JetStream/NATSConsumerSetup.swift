@@ -27,6 +27,8 @@ struct NATSConsumerSetup: Sendable {
         let name = NATSNames.consumer(for: group, topic: topic, in: stream)
         let what = "group '\(group)' of topic '\(topic)'"
         var config = durable(name, topic: topic, lease: lease)
+        // For who lists groups: some can't be read back from the name.
+        if NATSNames.group(of: name, noted: nil, topic: topic, in: stream) != group { config.description = group }
         start.apply(to: &config)
         do {
             let info: ConsumerInfo = try await jetStream.call("CONSUMER.INFO.\(stream).\(name)", nil, what)

@@ -78,6 +78,14 @@ enum NATSNames {
         return "\(name.utf8.count <= maximumLength - 9 ? name : token(group + "."))-\(digest(topic))"
     }
 
+    /// The group of a consumer, by its name and what was noted when it was made; the name itself when somebody else has made it.
+    static func group(of consumer: String, noted: String?, topic: String, in stream: String) -> String {
+        if let noted, self.consumer(for: noted, topic: topic, in: stream) == consumer { return noted }
+        let suffix = "-\(digest(topic))"
+        guard stream != self.stream(for: topic), consumer.hasSuffix(suffix) else { return consumer }
+        return String(consumer.dropLast(suffix.count))
+    }
+
     private static func digest(_ text: String) -> String {
         var text = text
         return text.withUTF8 { String(SHA256.hex(of: UnsafeRawBufferPointer($0)).prefix(8)) }

@@ -79,6 +79,6 @@ extension ConformanceTest {
     /// The whole suite.
     public static let all: [ConformanceTest] = [
         universal, identity, concurrency, groups, settlement, transactions, leases, content, naming, order, flow, backPressure,
-        waitingPublishers, closing, restarts,
+        waitingPublishers, closing, directory, restarts,
     ].flatMap { $0 }
 }

@@ -25,7 +25,7 @@ extension Command {
         discussion: """
             A message is acknowledged after the output has taken it: whoever ends or kills the tool loses nothing, and another \
             'consume' in the same group goes on where this one stopped. Killed with SIGKILL, what it had just printed may be \
-            printed again, after the lease.
+            printed again, after the lease. A topic that is not there yet is waited for, and not made.
             """, [Options.topic],
         [
             .url, Options.group, Options.from, Options.limit, Options.idle, Options.lease, Options.peek,
@@ -49,7 +49,10 @@ extension Command {
     /// Watches topics.
     static let tail = Command(
         "tail", "Prints what arrives in one or more topics, and disturbs nobody",
-        discussion: "Reads without a consumer group: whoever works on the messages gets them all the same.",
+        discussion: """
+            Reads without a consumer group: whoever works on the messages gets them all the same. A topic that is not there yet \
+            is waited for, and not made.
+            """,
         [Options.topics], [.url, Options.from, Options.idle, MessageFormat.option(.pretty)],
         examples: ["millrace tail orders invoices", "millrace tail orders --from beginning --format json"]
     ) { arguments, session in

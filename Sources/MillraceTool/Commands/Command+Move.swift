@@ -29,7 +29,11 @@ extension Command {
         discussion: """
             Messages keep id, key, metadata and payload. Each is acknowledged in its old topic when the new one has accepted \
             it; cut off in between, it is in both. What the filters leave stays where it is. Ends when nothing has come for \
-            some time.
+            some time; fails when there is no topic FROM.
+
+            On Kafka, NATS, Redis and SQLite a topic is a log: what was moved stays in it, for other groups, until retention \
+            removes it. What moves is the position of the group, so that another run of the same group does not move it again. On \
+            RabbitMQ it leaves the queue of the group; queues of other groups keep it.
             """, [Options.from, Options.to],
         [
             .url, Options.toURL, MessageFilter.keyOption, MessageFilter.metadataOption, Options.limit, Options.rate,
@@ -71,7 +75,7 @@ extension Command {
         "replay", "Brings messages back from a poison topic to where they failed",
         discussion: """
             A message goes back to the topic on which it failed, for the consumer group in which it failed. It is acknowledged \
-            in the poison topic when it has been accepted. What the filters leave stays there.
+            in the poison topic when it has been accepted. What the filters leave stays there. Fails when there is no such topic.
             """, [Options.poison],
         [
             .url, Options.reason, Options.errorType, Options.handler, Options.origin, MessageFilter.keyOption,

@@ -23,6 +23,7 @@ struct MessageMove: Sendable {
 
     /// Moves until nothing has come for long. What the filter says no to is held until then, and given back.
     func run() async throws -> Report {
+        try await from.requireTopic(source)
         let subscription = try await from.subscribe(
             to: source, SubscriptionOptions(group: group, prefetch: MessageReader.window, start: .beginning))
         let id = session.interruption.signal.whenFired { subscription.stopFetching() }

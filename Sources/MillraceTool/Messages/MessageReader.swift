@@ -22,6 +22,12 @@ struct MessageReader: Sendable {
     /// Reads until the limit is reached, nothing has come for long, or the tool is to end. Returns how many were printed.
     func run() async throws -> Int {
         var options = options
+        switch try await TopicWait(broker: broker, topic: topic, session: session).run(upTo: idle) {
+        case .isMissing: return 0
+        // All that is in it has come since.
+        case .hasCome: if options.start == nil || options.start == .now { options.start = .beginning }
+        case .wasThere: break
+        }
         options.prefetch = min(limit ?? .max, isPeeking ? Self.window : 1_024)
         let subscription = try await broker.subscribe(to: topic, options)
         let id = session.interruption.signal.whenFired { subscription.stopFetching() }

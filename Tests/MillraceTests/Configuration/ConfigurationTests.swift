@@ -105,7 +105,7 @@ import Testing
         #expect(handlerError(#""lease": "0s""#).contains("lease is '0s', it must be a number with ms"))
         #expect(handlerError(#""ordered": "byKey""#).contains("it must be one of by-transport, by-key"))
         #expect(handlerError(#""start": "later""#).contains("start is 'later', it must be now, beginning, after:POSITION"))
-        #expect(handlerError(#""topic": """#).contains("handlers.audit.topic: the name of a topic has 0 bytes"))
+        #expect(handlerError(#""topic": """#).contains("handlers.audit.topic: topic '': the name has 0 bytes"))
         #expect(handlerError(#""group": 1"#).contains("group is 1, it must be text"))
         #expect(
             handlerError(#""redelivery": {"factor": 0.5}"#).contains(
