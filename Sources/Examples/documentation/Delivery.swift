@@ -37,6 +37,14 @@ func addBatchHandler(to router: Router, on broker: MemoryTransport) throws {
     }
 }
 
+func addBatchHandlerWithout(to router: Router, on broker: MemoryTransport) throws {
+    try router.consumeBatches(
+        "index", from: "pages", on: broker, upTo: 100, within: .milliseconds(50), without: [Deduplicate.self]
+    ) { batch, context in
+        _ = try await index(batch.map(\.message))
+    }
+}
+
 func addRoutingHandler(to router: Router, on broker: MemoryTransport) throws {
     try router.handle("sort", from: "orders", on: broker, to: "orders.small") { message, context in
         let order = try message.decode(Order.self)

@@ -40,13 +40,6 @@ final class HandlerOverlay: Sendable {
             try settings.apply(to: &definition.options)
             try move(&definition, settings)
         }
-        guard !definition.isBatch else {
-            if let settings, let (name, node) = settings.middleware.first {
-                throw settings.place(ofMiddleware: name, node).error(
-                    ": the handler takes batches, and middleware stands around single messages")
-            }
-            return (definition, definition.layers(inside: outer), settings?.place)
-        }
         var own = definition.options.middleware
         try applyDefaults(to: &own)
         var layers = outer + own
@@ -57,6 +50,10 @@ final class HandlerOverlay: Sendable {
                     ": the handler has no such middleware"
                         + NearestName.hint(name, among: layers.configurationNames, label: "It has"))
             }
+        }
+        let names = try definition.standing(layers).configurationNames
+        if let settings, let (name, node) = settings.middleware.first(where: { !names.contains($0.name) }) {
+            throw settings.place(ofMiddleware: name, node).error(": the handler takes batches, and does without it")
         }
         return (definition, layers, settings?.place)
     }

@@ -38,7 +38,7 @@ final class Circuit: Sendable {
 
     /// Whether a message may be handled.
     func admits(_ context: HandlerContext) -> Bool {
-        let isAdmitted = state.withLock { $0.machine.admit(ObjectIdentifier(context)) }
+        let isAdmitted = state.withLock { $0.machine.admit(ObjectIdentifier(context.slot)) }
         apply()
         return isAdmitted
     }
@@ -47,7 +47,9 @@ final class Circuit: Sendable {
     func succeeded(_ message: Message, _ context: HandlerContext) {
         let now = context.clock.coarseNow
         state.withLock { state in
-            if state.machine.succeeded(message.id, ObjectIdentifier(context), at: now) != nil { state.untold.append(.closed) }
+            if state.machine.succeeded(message.id, ObjectIdentifier(context.slot), at: now) != nil {
+                state.untold.append(.closed)
+            }
         }
         if !isClosed { follow() }
     }
@@ -55,7 +57,7 @@ final class Circuit: Sendable {
     /// The message ended in a way that says nothing about the downstream.
     func ended(_ context: HandlerContext) {
         if isClosed { return }
-        state.withLock { $0.machine.ended(ObjectIdentifier(context)) }
+        state.withLock { $0.machine.ended(ObjectIdentifier(context.slot)) }
         apply()
     }
 
@@ -64,7 +66,7 @@ final class Circuit: Sendable {
         _ message: Message, _ error: any Error, _ context: HandlerContext, isTakenCareOf: Bool
     ) -> (verdict: CircuitMachine.Verdict, probeDelay: Duration) {
         let now = context.clock.coarseNow
-        let worker = ObjectIdentifier(context)
+        let worker = ObjectIdentifier(context.slot)
         let (verdict, delay, round) = state.withLock { state -> (CircuitMachine.Verdict, Duration?, Int) in
             let (verdict, change) =
                 isTakenCareOf

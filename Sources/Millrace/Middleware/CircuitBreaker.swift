@@ -33,7 +33,7 @@ public struct CircuitBreaker: StagedMiddleware {
     private var patience: Int
     private let isFailure: @Sendable (any Error) -> Bool
     private let onStateChange: @Sendable (String, State) -> Void
-    private var circuit: Circuit?
+    private(set) var circuit: Circuit?
 
     /// A circuit breaker.
     ///
@@ -108,34 +108,37 @@ public struct CircuitBreaker: StagedMiddleware {
     public func recover(
         from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs {
-        guard let circuit else { throw error }
+        throw judged(error, of: message, alongWith: [message], context)
+    }
+
+    /// What a failure becomes: what goes outward. `all` are the messages that are held back together, if they are.
+    func judged(
+        _ error: any Error, of message: Message, alongWith all: [Message], _ context: HandlerContext
+    ) -> any Error {
+        guard let circuit else { return error }
         let later = error as? RetryLater
         guard !(error is HandedBack), let cause = later == nil ? error : later?.cause, isFailure(cause),
             !(cause is CancellationError && Task.isCancelled)
         else {
             circuit.ended(context)
-            throw error
+            return error
+        }
+        func held(for delay: Duration) -> RetryLater {
+            for message in all { context.excuseDelivery(of: message) }
+            return RetryLater(after: delay, because: cause)
         }
         let (verdict, probeDelay) = circuit.failed(message, cause, context, isTakenCareOf: later != nil)
         switch verdict {
-        case .outward: throw error
-        case .handBack: throw later ?? HandedBack(reason: "the circuit is open")
+        case .outward: return error
+        case .handBack: return later ?? HandedBack(reason: "the circuit is open")
         case .hold(let failures):
-            guard context.canRetryLater else { throw error }
-            throw held(message, context, for: holdFor.delay(after: failures, random: context.random), because: cause)
+            guard context.canRetryLater else { return error }
+            return held(for: holdFor.delay(after: failures, random: context.random))
         case .stepAside(let turns):
-            guard context.canRetryLater else { throw HandedBack(reason: "the circuit is open") }
+            guard context.canRetryLater else { return HandedBack(reason: "the circuit is open") }
             // A quarter more, so that it comes after the next probe has been chosen.
-            let delay = probeDelay * turns + probeDelay / 4
-            throw held(message, context, for: max(delay, later?.delay ?? .zero), because: cause)
+            return held(for: max(probeDelay * turns + probeDelay / 4, later?.delay ?? .zero))
         }
-    }
-
-    private func held(
-        _ message: Message, _ context: HandlerContext, for delay: Duration, because cause: any Error
-    ) -> RetryLater {
-        context.excuseDelivery(of: message)
-        return RetryLater(after: delay, because: cause)
     }
 
     func validate(for handler: String) throws {

@@ -36,10 +36,15 @@ public struct IgnoreErrors: StagedMiddleware {
     public func recover(
         from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs {
-        guard !error.asksForAnotherDelivery, error.hasInChain(matches) else { throw error }
-        context.observers.report(
-            level, .errorIgnored(handler: context.handler, id: message.id, error: error))
+        guard ignores(error) else { throw error }
+        report(error, of: message, context)
         return Outputs()
+    }
+
+    func ignores(_ error: any Error) -> Bool { !error.asksForAnotherDelivery && error.hasInChain(matches) }
+
+    func report(_ error: any Error, of message: Message, _ context: HandlerContext) {
+        context.observers.report(level, .errorIgnored(handler: context.handler, id: message.id, error: error))
     }
 
     private static func matches<Wanted: Error>(_ error: any Error, _ type: Wanted.Type) -> Bool { error is Wanted }

@@ -3,9 +3,9 @@
 /// Lines go to the router's observers, like those of `context.logger`. The payload is left out unless asked for. A handler
 /// whose observers listen to none of the levels has no such middleware at all.
 public struct LoggingMiddleware: Middleware {
-    private var started: EventLevel?
-    private var finished: EventLevel?
-    private var failed: EventLevel?
+    private(set) var started: EventLevel?
+    private(set) var finished: EventLevel?
+    private(set) var failed: EventLevel?
     private var payloadLimit: Int?
 
     /// Lines at one level, failures included.
@@ -77,9 +77,13 @@ public struct LoggingMiddleware: Middleware {
     }
 
     /// Keeps the place of a logging that nobody listens to.
-    private struct Silence: StagedMiddleware {
+    private struct Silence: StagedMiddleware, BatchMiddleware {
         var name: String { "LoggingMiddleware" }
         var stages: Stages { [] }
+
+        func handle(_ batch: HandlerBatch, _ context: HandlerContext, next: NextBatchHandler) async throws {
+            try await next(batch, context)
+        }
     }
 }
 

@@ -21,7 +21,7 @@ public struct MetricsMiddleware: StagedMiddleware {
     private let watermillNames: Bool
     let router: RouterMeter
     /// Present once it is attached to a handler.
-    private var process: ProcessMeter?
+    private(set) var process: ProcessMeter?
 
     /// A middleware that measures.
     ///

@@ -5,7 +5,7 @@
 ///
 /// If the poison topic does not accept the message, the failure goes on outward, and the message is tried again later.
 public struct PoisonQueue: StagedMiddleware {
-    private var topic: DeadLetterTopic
+    private(set) var topic: DeadLetterTopic
     private let filter: @Sendable (any Error) -> Bool
 
     /// A poison queue.
@@ -29,10 +29,13 @@ public struct PoisonQueue: StagedMiddleware {
     public func recover(
         from error: any Error, _ message: Message, _ context: HandlerContext, next: NextHandler
     ) async throws -> Outputs {
-        guard !error.asksForAnotherDelivery, filter(error) else { throw error }
+        guard takes(error) else { throw error }
         try await topic.send(message, error, context)
         return Outputs()
     }
+
+    /// Whether an error poisons a message.
+    func takes(_ error: any Error) -> Bool { !error.asksForAnotherDelivery && filter(error) }
 
     func validate(for handler: String) throws { try topic.validate(for: "handler '\(handler)': PoisonQueue") }
 }

@@ -14,7 +14,7 @@ public struct Retry: StagedMiddleware {
         public let error: any Error
         /// How long the next attempt will be waited for. The same value is slept and reported.
         public let delay: Duration
-        /// The message.
+        /// The message; of a batch, the first that nobody has settled.
         public let message: Message
     }
 
@@ -59,7 +59,7 @@ public struct Retry: StagedMiddleware {
         var error = error
         while true {
             guard let failure = nextAttempt(after: error, message, context) else { throw error }
-            if context.canRetryLater, backoff.nominalDelay(after: failure.attempt) > inPlaceLimit {
+            if context.canRetryLater, isTooLongInPlace(failure) {
                 throw RetryLater(after: failure.delay, because: error)
             }
             try await context.clock.sleep(for: failure.delay)
@@ -72,8 +72,11 @@ public struct Retry: StagedMiddleware {
         }
     }
 
+    /// Whether the transport is to wait.
+    func isTooLongInPlace(_ failure: Failure) -> Bool { backoff.nominalDelay(after: failure.attempt) > inPlaceLimit }
+
     /// What is to be waited for, or nil when the error is final.
-    private func nextAttempt(after error: any Error, _ message: Message, _ context: HandlerContext) -> Failure? {
+    func nextAttempt(after error: any Error, _ message: Message, _ context: HandlerContext) -> Failure? {
         guard context.attempt < attempts, !error.asksForAnotherDelivery, !error.isFinal else { return nil }
         let delay = backoff.delay(after: context.attempt, random: context.random)
         if let maximumElapsed {

@@ -27,16 +27,20 @@ public struct Throttle: Middleware {
 
     /// Waits for a token, then handles the message.
     public func handle(_ message: Message, _ context: HandlerContext, next: NextHandler) async throws -> Outputs {
-        let delay = bucket.take(at: context.clock.now)
-        if delay > .zero {
-            do {
-                try await context.clock.sleep(for: delay)
-            } catch {
-                bucket.putBack()
-                throw error
-            }
-        }
+        try await wait(for: 1, context)
         return try await next(message, context)
+    }
+
+    /// Waits for so many tokens.
+    func wait(for count: Int, _ context: HandlerContext) async throws {
+        let delay = bucket.take(count, at: context.clock.now)
+        guard delay > .zero else { return }
+        do {
+            try await context.clock.sleep(for: delay)
+        } catch {
+            bucket.putBack(count)
+            throw error
+        }
     }
 
     func validate(for handler: String) throws {
@@ -67,14 +71,24 @@ final class TokenBucket: Sendable {
         reserve = overflow ? Self.limit : min(product, Self.limit)
     }
 
-    /// Takes a token, perhaps one of the future, and says how long to wait for it.
-    func take(at now: ClockInstant) -> Duration {
+    /// Takes tokens, perhaps some of the future, and says how long to wait for the last of them.
+    func take(_ count: Int = 1, at now: ClockInstant) -> Duration {
         due.withLock { due in
             let start = max(due ?? .min, now.nanoseconds - reserve)
-            let (sum, overflow) = start.addingReportingOverflow(interval)
-            due = overflow ? .max : sum
-            return .nanoseconds(max(0, start - now.nanoseconds))
+            let last = Self.sum(start, Self.product(interval, count - 1))
+            due = Self.sum(last, interval)
+            return .nanoseconds(max(0, last - now.nanoseconds))
         }
+    }
+
+    private static func sum(_ left: Int64, _ right: Int64) -> Int64 {
+        let (sum, overflow) = left.addingReportingOverflow(right)
+        return overflow ? .max : sum
+    }
+
+    private static func product(_ interval: Int64, _ count: Int) -> Int64 {
+        let (product, overflow) = interval.multipliedReportingOverflow(by: Int64(count))
+        return overflow ? .max : product
     }
 
     /// Whether all tokens are back, so that the bucket is like a new one.
@@ -82,8 +96,10 @@ final class TokenBucket: Sendable {
         due.withLock { due in due.map { $0 <= now.nanoseconds - reserve } ?? true }
     }
 
-    /// Gives back a token that was not used.
-    func putBack() { due.withLock { due in due = due.map { $0 - interval } } }
+    /// Gives back tokens that were not used.
+    func putBack(_ count: Int = 1) {
+        due.withLock { due in due = due.map { Self.sum($0, -Self.product(interval, count)) } }
+    }
 }
 
 extension Throttle: ConfigurableMiddleware {

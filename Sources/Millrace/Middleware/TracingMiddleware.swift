@@ -8,9 +8,9 @@
 ///
 /// `context.trace` is the current span: make it the parent of what a handler does elsewhere.
 public struct TracingMiddleware: StagedMiddleware {
-    private let exporter: (any SpanExporter)?
-    private let ids: RandomSource
-    private let continuesTraces: Bool
+    let exporter: (any SpanExporter)?
+    let ids: RandomSource
+    let continuesTraces: Bool
 
     /// A middleware that traces.
     ///
@@ -29,11 +29,7 @@ public struct TracingMiddleware: StagedMiddleware {
 
     /// Starts the span of the message.
     public func begin(_ message: Message, _ context: HandlerContext) {
-        let origin =
-            message.metadata.isEmpty
-            ? nil
-            : TraceContext(
-                traceParent: message.metadata[MetadataKey.traceParent], state: message.metadata[MetadataKey.traceState])
+        let origin = origin(of: message)
         guard exporter != nil else {
             context.trace = origin
             return
@@ -87,8 +83,22 @@ public struct TracingMiddleware: StagedMiddleware {
         return created
     }
 
+    /// The span that a message carries.
+    func origin(of message: Message) -> TraceContext? {
+        guard !message.metadata.isEmpty else { return nil }
+        return TraceContext(
+            traceParent: message.metadata[MetadataKey.traceParent], state: message.metadata[MetadataKey.traceState])
+    }
+
     private func end(_ context: HandlerContext, error: (any Error)?) {
         guard context.hasNotes, case (var span?, let begunAt) = context.take({ ($0.span.take(), $0.spanBegunAt) }) else { return }
+        end(&span, begunAt, context, error: error, exporter)
+    }
+
+    func end(
+        _ span: inout SpanData, _ begunAt: ClockInstant, _ context: HandlerContext, error: (any Error)?,
+        _ exporter: (any SpanExporter)?
+    ) {
         // By the clock that does not jump.
         span.end = span.start &+ begunAt.duration(to: context.clock.now).nanosecondsClamped
         if let error {

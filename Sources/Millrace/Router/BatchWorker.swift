@@ -63,34 +63,36 @@ final class BatchWorker: Worker, @unchecked Sendable {
     /// Gives up what was handed out too often before the handler sees it again: a message that crashes the process.
     private func rejectExhausted(_ batch: inout DeliveryBatch) {
         guard let maximum = scope.definition.options.maximumAttempts,
-            batch.records.contains(where: { $0.attempt > maximum })
+            batch.records.contains(where: { attempt(of: $0) > maximum })
         else { return }
-        for record in batch.records where record.attempt > maximum {
+        for record in batch.records where attempt(of: record) > maximum {
             let error = MillraceError.attemptsExhausted(
                 handler: scope.definition.name, id: record.message.id, attempts: record.attempt)
             scope.settleFailure(record, error, wasCutOff: false)
         }
-        batch.records.removeAll { $0.attempt > maximum }
+        batch.records.removeAll { attempt(of: $0) > maximum }
+    }
+
+    /// The number of a delivery's attempt, without those that are not to count.
+    private func attempt(of record: DeliveryRecord) -> Int {
+        record.attempt - scope.control.excused.count(of: record.message.id)
     }
 
     private func handle(_ batch: DeliveryBatch) async {
         if let first = batch.records.first {
             context.begin(first, receivedAt: batch.receivedAt, maximumAttempts: .max)
             context.message = nil
+            // As the whole is tried again, and none is to be given up early.
+            context.attempt = max(1, batch.records.lazy.map { self.attempt(of: $0) }.min() ?? 1)
         }
         let settlements = HandlerBatch.Settlements()
         let clock = scope.environment.clock
         let start = clock.now
-        scope.meter?.process.begin(batch.count)
         var failure: (any Error)?
         do {
             try await body(HandlerBatch(batch, of: scope.subscription, settlements: settlements), context)
         } catch {
             failure = error
-        }
-        if let meter = scope.meter {
-            let time = start.duration(to: clock.now).nanosecondsClamped
-            if let failure { meter.process.fail(failure, time) } else { meter.process.succeed(time) }
         }
         let actions = context.hasNotes ? context.take { $0.takeActions() } : []
         if HandlerContext.closeIfShared(&context) { context = HandlerContext(scope, slot: slot) }
@@ -99,6 +101,7 @@ final class BatchWorker: Worker, @unchecked Sendable {
         let open = batch.records.filter { !settled.contains($0.token) }
         guard let failure else {
             scope.status.handled.add(batch.count, ordering: .relaxed)
+            for record in batch.records { scope.control.excused.remove(record.message.id) }
             scope.meter?.acknowledged(open.count, after: start.duration(to: clock.now))
             return scope.subscription.acknowledge(open.map(\.token))
         }

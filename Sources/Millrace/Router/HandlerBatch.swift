@@ -15,6 +15,17 @@ public struct HandlerBatch: Sendable {
         self.settlements = settlements
     }
 
+    private init(_ deliveries: [Delivery], _ settlements: Settlements) {
+        self.deliveries = deliveries
+        self.settlements = settlements
+    }
+
+    /// Those that nobody has settled by now, in their order.
+    public var unsettled: HandlerBatch {
+        let settled = settlements.tokens.withLock { $0 }
+        return settled.isEmpty ? self : HandlerBatch(deliveries.filter { !settled.contains($0.token) }, settlements)
+    }
+
     /// Settles one delivery of the batch by itself. A second settlement is ignored, and reported.
     public func settle(_ delivery: Delivery, _ settlement: Settlement) {
         settlements.tokens.withLock { _ = $0.insert(delivery.token) }

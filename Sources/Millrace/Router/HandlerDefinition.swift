@@ -9,7 +9,7 @@ struct HandlerDefinition: Sendable {
     /// What is called.
     enum Body: Sendable {
         case message(Chain.Body)
-        case batch(@Sendable (HandlerBatch, HandlerContext) async throws -> Void, upTo: Int, within: Duration)
+        case batch(BatchWorker.Body, upTo: Int, within: Duration, in: BatchLayers)
     }
 
     let name: String
@@ -30,10 +30,11 @@ struct HandlerDefinition: Sendable {
 
     var isBatch: Bool { if case .batch = body { true } else { false } }
 
-    /// What stands around the handler: `outer` and then its own, of a handler of batches what can stand there.
-    func layers(inside outer: [any Middleware]) -> [any Middleware] {
-        let all = outer + options.middleware
-        return isBatch ? all.filter { $0 is any BatchMiddleware } : all
+    /// Those of the layers that stand around the handler: all around one of single messages. Throws a ``MillraceError`` of code
+    /// `unsupported` that names what can't stand around batches.
+    func standing(_ layers: [any Middleware]) throws -> [any Middleware] {
+        guard case .batch(_, _, _, let wanted) = body else { return layers }
+        return try wanted.of(layers, for: name)
     }
 
     var subscription: SubscriptionOptions {
@@ -59,7 +60,7 @@ struct HandlerDefinition: Sendable {
 
     /// Gives a batch handler that says nothing of it room for all the batches that it handles at once.
     mutating func completePrefetch() {
-        guard case .batch(_, let limit, _) = body, options.prefetch == nil else { return }
+        guard case .batch(_, let limit, _, _) = body, options.prefetch == nil else { return }
         let (wanted, overflow) = limit.multipliedReportingOverflow(by: options.concurrency)
         options.prefetch = max(options.effectivePrefetch, overflow ? .max : wanted)
     }
@@ -87,7 +88,7 @@ struct HandlerDefinition: Sendable {
                 bound: "false unless the handler belongs to a group, takes single messages, and publishes to the transport "
                     + "that it reads from", of: subject)
         }
-        guard case .batch(_, let limit, let wait) = body else { return }
+        guard case .batch(_, let limit, let wait, _) = body else { return }
         guard limit >= 1 else { throw MillraceError.invalidOption("upTo", limit, bound: "at least 1", of: subject) }
         guard limit <= options.effectivePrefetch else {
             throw MillraceError.invalidOption(

@@ -70,14 +70,15 @@ extension Router {
         try register(
             HandlerDefinition(
                 name: name, topic: topic, subscriber: subscriber, output: output.map { .init(topic: $0, publisher: publisher) },
-                publisher: publisher, options: options, body: .batch(body, upTo: limit, within: wait)))
+                publisher: publisher, options: options, body: .batch(body, upTo: limit, within: wait, in: .observers)))
     }
 
     /// Registers a handler that gets many messages at a time and publishes nothing.
     ///
     /// A batch is complete when it holds `limit` messages, or when its first message has waited for `wait`. What `body` has
     /// not settled is acknowledged when it returns, and tried again later, by the options' `redelivery`, when it throws.
-    /// Middleware stands around single messages and is not applied.
+    /// Middleware that is ``BatchMiddleware`` stands around each batch. A handler in whose list there is other middleware is refused,
+    /// because what that is there for would not be done; `without` says what the handler can do without.
     ///
     /// - Parameters:
     ///   - name: The handler's name, unique in the router.
@@ -85,16 +86,17 @@ extension Router {
     ///   - subscriber: The transport to read from.
     ///   - limit: The most messages of a batch; 1 to the options' prefetch.
     ///   - wait: How long the first message may wait for others; `.zero` for no wait.
+    ///   - left: Kinds of middleware that do not stand around this handler, though the list has them. Defaults to none.
     ///   - options: Concurrency, order, group and the like.
     ///   - body: Handles a batch.
     public func consumeBatches(
         _ name: String, from topic: String, on subscriber: any Subscriber, upTo limit: Int, within wait: Duration,
-        options: HandlerOptions = HandlerOptions(),
+        without left: [any Middleware.Type] = [], options: HandlerOptions = HandlerOptions(),
         _ body: @escaping @Sendable (HandlerBatch, HandlerContext) async throws -> Void
     ) throws {
         try register(
             HandlerDefinition(
                 name: name, topic: topic, subscriber: subscriber, output: nil, publisher: nil, options: options,
-                body: .batch(body, upTo: limit, within: wait)))
+                body: .batch(body, upTo: limit, within: wait, in: .all(without: left))))
     }
 }

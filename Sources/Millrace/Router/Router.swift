@@ -52,7 +52,7 @@ public final class Router: Sendable {
     /// Registers a handler, with the settings that there are for it; starts it when the router runs already.
     func register(_ definition: HandlerDefinition) throws {
         guard let overlay else {
-            return try add(definition, layers: definition.layers(inside: middleware))
+            return try add(definition, layers: middleware + definition.options.middleware)
         }
         let (configured, layers, place) = try overlay.apply(to: definition, inside: middleware)
         do {
@@ -68,6 +68,7 @@ public final class Router: Sendable {
         definition.service = options.service
         definition.completePrefetch()
         try definition.validate()
+        let layers = try definition.standing(layers)
         try MiddlewareOrder.check(layers, of: definition.name)
         let decorated = decorate(definition)
         if definition.options.transactional, decorators.withLock({ !$0.publishers.isEmpty }) {

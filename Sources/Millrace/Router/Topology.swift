@@ -30,7 +30,9 @@ public struct Topology: Sendable, Codable, Hashable {
             concurrency = definition.options.concurrency
             ordered = definition.options.ordered
             isBatch = definition.isBatch
-            self.middleware = definition.layers(inside: middleware).map(\.name)
+            let layers = middleware + definition.options.middleware
+            // What can't stand around it has been refused.
+            self.middleware = ((try? definition.standing(layers)) ?? layers).map(\.name)
         }
 
         init(

@@ -25,7 +25,7 @@ final class WorkerPool: Sendable {
             let chain = Chain(middleware, body)
             timeout = chain.slotTimeout
             workers = (0..<options.concurrency).map { _ in MessageWorker(scope, chain: chain) }
-        case .batch(let body, let limit, let wait):
+        case .batch(let body, let limit, let wait, _):
             let body = BatchChain.wrap(body, in: middleware)
             workers = (0..<options.concurrency).map { _ in BatchWorker(scope, body: body, upTo: limit, within: wait) }
         }

@@ -35,7 +35,8 @@ public struct Bridge: Sendable {
     ///     Defaults to none: they are rejected, and go to the source's dead letters.
     ///   - options: Concurrency, order and the like. Defaults to order by key: messages without a key are then one lane, and go one after
     ///     the other; for topics that have no keys, `.byTransport` sends them together, and keeps their order as long as all are
-    ///     accepted. Middleware is not applied.
+    ///     accepted. Of middleware, what looks on stands around it:
+    ///     metrics, traces, logs.
     public init(
         _ name: String, from source: any Transport, to target: any Publisher, topics: TopicMapping, link: String? = nil,
         upTo limit: Int = 500, within wait: Duration = .zero, undeliverableTo undeliverable: String? = nil,

@@ -34,7 +34,8 @@ public struct Forwarder: Sendable {
     ///     outbox's transport. They carry a `DeadLetter` record. Defaults to none: they are rejected, and go to that transport's dead
     ///     letters.
     ///   - readsWatermill: Whether envelopes of Watermill's forwarder are read as well, JSON with `destination_topic`. Defaults to false.
-    ///   - options: Concurrency, order and the like. Defaults to order by key. Middleware is not applied.
+    ///   - options: Concurrency, order and the like. Defaults to order by key. Of middleware, what looks
+    ///     on stands around it: metrics, traces, logs.
     public init(
         _ name: String, from topic: String, on broker: any Transport, to target: any Publisher, upTo limit: Int = 500,
         within wait: Duration = .zero, undeliverableTo undeliverable: String? = nil, readsWatermill: Bool = false,

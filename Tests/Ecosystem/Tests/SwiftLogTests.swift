@@ -39,10 +39,10 @@ import Testing
         #expect(started.metadata["handler"] == "audit" && started.metadata["topic"] == "invoices")
         let retried = try #require(entries.first { $0.message == "message failed, retrying" })
         #expect(retried.level == .debug)
-        #expect(retried.metadata["id"] == "\(message.id)" && retried.metadata["attempt"] == "1")
+        #expect(retried.metadata["id"] == "\(message.id)" && retried.metadata["attempt"] == .stringConvertible(1))
         let noted = try #require(entries.first { $0.message == "noted" })
         #expect(noted.level == .info)
-        #expect(noted.metadata["handler"] == "audit" && noted.metadata["amount"] == "7")
+        #expect(noted.metadata["handler"] == "audit" && noted.metadata["amount"] == .stringConvertible(7))
         #expect(entries.contains { $0.message == "message handled" && $0.level == .trace })
         #expect(entries.last?.message == "router stopped")
     }

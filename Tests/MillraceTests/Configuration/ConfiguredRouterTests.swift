@@ -194,7 +194,7 @@ import TestSupport
         #expect(refused?.message == "service.json: handlers.audit.to is given, and the handler publishes nothing")
     }
 
-    @Test("Batches make room for a concurrency of the file, and have no middleware")
+    @Test("Batches make room for a concurrency of the file, and get parameters of the middleware that stands around them")
     func batches() async throws {
         let transports = try await connect(
             handlers: #""batches": {"concurrency": 300}, "layered": {"middleware": {"retry": {}}}"#)
@@ -202,9 +202,13 @@ import TestSupport
         try router.consumeBatches("batches", from: "in", on: transports["main"], upTo: 2_000, within: .zero) { _, _ in }
         #expect(router.describe().handlers.first?.concurrency == 300)
         let error = #expect(throws: MillraceError.self) {
-            try router.consumeBatches("layered", from: "in", on: transports["main"], upTo: 1, within: .zero) { _, _ in }
+            try router.consumeBatches(
+                "layered", from: "in", on: transports["main"], upTo: 1, within: .zero, without: [Retry.self]
+            ) { _, _ in }
         }
-        #expect(error?.message.contains("layered.middleware.retry: the handler takes batches") == true)
+        #expect(error?.message.contains("layered.middleware.retry: the handler takes batches, and does without it") == true)
+        try router.consumeBatches("layered", from: "in", on: transports["main"], upTo: 1, within: .zero) { _, _ in }
+        #expect(router.describe().handlers.last?.middleware == ["Retry"])
     }
 
     @Test("A handler of the file that nobody registered keeps the router from running")

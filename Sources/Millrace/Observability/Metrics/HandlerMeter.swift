@@ -3,7 +3,6 @@ final class HandlerMeter: Sendable {
     let handler: String
     /// What all metrics of the handler are labelled with.
     let labels: MetricLabels
-    let process: ProcessMeter
     private let publishing: PublishMeter?
     private let acknowledgements: MetricHistogram
     private let retries: MetricCounter
@@ -21,9 +20,6 @@ final class HandlerMeter: Sendable {
             "messaging_consumer_group_name": definition.group ?? "", "millrace_handler": definition.name,
         ]
         self.labels = labels
-        process = try ProcessMeter(
-            registry, handler: definition.name, topic: definition.topic, group: definition.group,
-            system: definition.system, watermillNames: watermillNames)
         publishing = try definition.publisher.map { publisher in
             try PublishMeter(
                 registry, handler: definition.name, publisher: publisher, topic: definition.output?.topic,
