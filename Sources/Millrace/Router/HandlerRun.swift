@@ -50,12 +50,12 @@ final class HandlerRun: Sendable {
     // MARK: Supervise
 
     private func supervise() async {
-        var failures = 0
+        var failures = FailureStreak(environment.restart)
         while !stopping.hasFired {
             do {
                 let subscription = try await definition.subscriber.subscribe(
                     to: definition.topic, definition.subscription)
-                failures = 0
+                failures.begun(at: environment.clock.now)
                 try await work(subscription)
                 if stopping.hasFired { break }
                 // Ended, though nobody asked for it: the transport was closed.
@@ -66,8 +66,7 @@ final class HandlerRun: Sendable {
                     fail(error)
                     return
                 }
-                failures += 1
-                await backOff(error, failures: failures)
+                await backOff(error, for: failures.failed(at: environment.clock.now, random: environment.random))
             }
         }
         state.withLock { if $0.health != .failed { $0.health = .stopped } }
@@ -123,8 +122,7 @@ final class HandlerRun: Sendable {
         settled.fire()
     }
 
-    private func backOff(_ error: any Error, failures: Int) async {
-        let delay = environment.restart.delay(after: failures, random: environment.random)
+    private func backOff(_ error: any Error, for delay: Duration) async {
         state.withLock { state in
             state.health = .restarting
             state.restarts += 1

@@ -34,7 +34,7 @@ final class AMQPConnection: EventSource, @unchecked Sendable {
     private var members: [any AMQPMember] = []
     private var channels: [AMQPChannel?] = []
     private var touched: [AMQPChannel] = []
-    private var failures = 0
+    private var failures: FailureStreak
     private var nextServer = 0
     private let first = Signal()
     private let firstError = Lock<MillraceError?>(nil)
@@ -58,6 +58,7 @@ final class AMQPConnection: EventSource, @unchecked Sendable {
     init(
         _ options: AMQPOptions, role: String, clock: any SchedulingClock, random: RandomSource, observers: AttachableObservers
     ) throws {
+        failures = FailureStreak(.exponential(from: .milliseconds(100), upTo: options.maximumReconnectDelay))
         self.options = options
         self.role = role
         self.clock = clock
@@ -162,7 +163,7 @@ final class AMQPConnection: EventSource, @unchecked Sendable {
         self.raw = raw
         epoch += 1
         phase = .up
-        failures = 0
+        failures.begun(at: SystemClock.shared.now)
         isBlocked = false
         channels = []
         let product = AMQPHandshake.property("product", of: raw)
@@ -183,10 +184,8 @@ final class AMQPConnection: EventSource, @unchecked Sendable {
     private func connectLater(after error: MillraceError?) {
         guard phase != .closed else { return }
         phase = .waiting
-        failures += 1
-        let backoff = Backoff.exponential(from: .milliseconds(100), upTo: options.maximumReconnectDelay)
         // At least a little: many who were cut off at once are not to come back at once.
-        let delay = max(.milliseconds(10), backoff.delay(after: failures, random: random))
+        let delay = max(.milliseconds(10), failures.failed(at: SystemClock.shared.now, random: random))
         loop.execute(after: delay, clock: SystemClock.shared) { [weak self] in
             guard let self, phase == .waiting else { return }
             connect()
@@ -320,8 +319,18 @@ final class AMQPConnection: EventSource, @unchecked Sendable {
             // Of a channel that was closed meanwhile.
             return releaseBuffers(of: frame.channel)
         }
+        if failures.count > 0, isOfUse(frame) { failures.worked() }
         if touched.last !== channel, !touched.contains(where: { $0 === channel }) { touched.append(channel) }
         if channel.take(&frame) { releaseBuffers(of: frame.channel) }
+    }
+
+    /// Whether a frame brings a message, or the confirmation of one.
+    private func isOfUse(_ frame: amqp_frame_t) -> Bool {
+        switch Int32(frame.frame_type) {
+        case AMQP_FRAME_HEADER: true
+        case AMQP_FRAME_METHOD: frame.payload.method.id == AMQP_BASIC_ACK_METHOD
+        default: false
+        }
     }
 
     private func releaseBuffers(of channel: amqp_channel_t) {

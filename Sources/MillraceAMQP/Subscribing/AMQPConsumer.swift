@@ -32,7 +32,7 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
     private var phase = Phase.idle
     private var channel: AMQPChannel?
     private var arrived: [DeliveryBuffer.Entry] = []
-    private var failures = 0
+    private var failures: FailureStreak
     private var tagNumber = 0
     private var ticks = 0
     private var mustAcknowledge = false
@@ -60,6 +60,7 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
         self.buffer = buffer
         self.observers = observers
         self.random = random
+        failures = FailureStreak(.exponential(from: .milliseconds(50), upTo: options.maximumReconnectDelay))
         ledger = AMQPLedger(prefetch: prefetch)
         acknowledging = LoopSignal(connection.loop)
         acknowledging.action = { [weak self] in self?.acknowledge(all: false) }
@@ -149,7 +150,7 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
         channel.call(AMQP_BASIC_CONSUME_METHOD, method) { [weak self] result in
             guard let self, phase == .beginning, case .success = result else { return }
             phase = .consuming
-            failures = 0
+            failures.begun(at: SystemClock.shared.now)
             started.fire()
             look()
         }
@@ -166,14 +167,12 @@ final class AMQPConsumer: AMQPMember, AMQPChannelHandler, @unchecked Sendable {
         // The first time, whoever subscribes waits for as long as connecting may take.
         lastError.withLock { $0 = error }
         guard started.hasFired || error.isRetriable else { return fail(error) }
-        guard error.isRetriable || failures < 3 else {
+        guard error.isRetriable || failures.count < 3 else {
             phase = .closed
             return buffer.lose(error)
         }
         phase = .waiting
-        failures += 1
-        let delay = Backoff.exponential(from: .milliseconds(50), upTo: options.maximumReconnectDelay)
-            .delay(after: failures, random: random)
+        let delay = failures.failed(at: SystemClock.shared.now, random: random)
         connection.loop.execute(after: max(.milliseconds(5), delay), clock: SystemClock.shared) { [weak self] in
             guard let self, phase == .waiting, connection.isUp else { return }
             begin()

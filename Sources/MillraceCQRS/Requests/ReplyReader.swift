@@ -58,11 +58,11 @@ final class ReplyReader: Sendable {
     }
 
     private func run() async {
-        var failures = 0
+        var failures = FailureStreak(options.replies.restart)
         while !stopping.hasFired {
             do {
                 let subscription = try await subscriber.subscribe(to: topic, SubscriptionOptions(prefetch: 1_024))
-                failures = 0
+                failures.begun(at: options.clock.now)
                 state.withLock { $0.subscription = subscription }
                 if stopping.hasFired { subscription.stopFetching() }
                 opened.fire()
@@ -78,8 +78,7 @@ final class ReplyReader: Sendable {
                     state.withLock { $0.failure = error }
                     break
                 }
-                failures += 1
-                await backOff(error, failures: failures)
+                await backOff(error, for: failures.failed(at: options.clock.now, random: RandomSource()))
             }
         }
         state.withLock { state in
@@ -105,8 +104,7 @@ final class ReplyReader: Sendable {
         }
     }
 
-    private func backOff(_ error: any Error, failures: Int) async {
-        let delay = options.replies.restart.delay(after: failures, random: RandomSource())
+    private func backOff(_ error: any Error, for delay: Duration) async {
         options.observers.report(
             .warning,
             .log(

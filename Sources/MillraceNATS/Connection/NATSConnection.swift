@@ -27,13 +27,13 @@ final class NATSConnection: @unchecked Sendable {
         weak var member: (any NATSMember)?
     }
 
-    private static let backoff = Backoff.exponential(from: .milliseconds(50), upTo: .seconds(5))
-
     let options: NATSOptions
     let loop: EventLoop
     let clock: any SchedulingClock
     let observers: AttachableObservers
     private let random = RandomSource()
+    /// On the loop.
+    private var failures = FailureStreak(.exponential(from: .milliseconds(50), upTo: .seconds(5)))
     private let requests: NATSRequests
     private let state: Lock<State>
     private var members: [Member] = []
@@ -108,6 +108,7 @@ final class NATSConnection: @unchecked Sendable {
             guard let self else { return }
             loop.execute { self.down(link, error) }
         }
+        failures.begun(at: SystemClock.shared.now)
         observers.report(.info, .connected(transport: "nats"))
         members.removeAll { $0.member == nil }
         for entry in members { entry.member?.linkUp(link) }
@@ -123,11 +124,11 @@ final class NATSConnection: @unchecked Sendable {
         for entry in members { entry.member?.linkDown() }
         guard !isClosed else { return hasEnded.fire() }
         observers.report(.warning, .disconnected(transport: "nats", error: error))
-        reconnect(attempt: 1)
+        reconnect()
     }
 
-    private func reconnect(attempt: Int) {
-        let delay = Self.backoff.delay(after: attempt, random: random)
+    private func reconnect() {
+        let delay = failures.failed(at: SystemClock.shared.now, random: random)
         SystemClock.shared.schedule(after: delay) { [weak self] in
             guard let self, !state.withLock({ $0.isClosed }) else { return }
             NATSThread.run {
@@ -136,7 +137,7 @@ final class NATSConnection: @unchecked Sendable {
                     // Closed meanwhile, there is no loop any more.
                     if !self.loop.execute({ self.up(link) }) { link.end() }
                 } catch {
-                    self.loop.execute { self.reconnect(attempt: attempt + 1) }
+                    self.loop.execute { self.reconnect() }
                 }
             }
         }

@@ -58,7 +58,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
     private var answered = 0
     /// Not sent yet.
     private var backlog: [RedisCall] = []
-    private var failures = 0
+    private var failures = FailureStreak(RedisConnection.reconnect)
     private var isEnding = false
     private var watchdog: ScheduledTimer?
     private var input = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
@@ -267,6 +267,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
         inFlight[answered].replies -= 1
         let call = inFlight[answered].call
         if inFlight[answered].replies == 0 { answered += 1 }
+        if phase == .ready, failures.count > 0 { failures.worked() }
         // The call may close the connection.
         call.reply(reply)
     }
@@ -290,7 +291,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
             guard let self, [.discovering, .connecting, .handshake].contains(phase) else { return }
             lose(failure("no connection within \(options.connectTimeout)"))
         }
-        guard let discovery else { return resolve(options.endpoints[failures % options.endpoints.count]) }
+        guard let discovery else { return resolve(options.endpoints[failures.count % options.endpoints.count]) }
         phase = .discovering
         discovery.run { [weak self] result in
             guard let self, phase == .discovering else { return }
@@ -338,7 +339,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
         clientID = greeting.clientID
         serverTime = ServerTime(greeting.reading)
         if let reading = greeting.reading { serverClock?.note(reading, from: endpoint) } else { serverClock?.noteRefusal() }
-        failures = 0
+        failures.begun(at: clock.now)
         let check = RedisResend(backlog, after: lostClientIDs, failures: failedChecks) { [weak self] in self?.becomeReady() }
         guard let check else { return becomeReady() }
         phase = .checking
@@ -375,7 +376,6 @@ final class RedisConnection: EventSource, @unchecked Sendable {
         for (call, _) in inFlight where call.interrupted(sent: sentBytes - call.outputStart) { again.append(call) }
         inFlight = []
         backlog = again + backlog
-        failures += 1
         let isFinal = !isPatient || !error.isRetriable || openedAt.duration(to: clock.now) >= options.connectTimeout
         if !firstAttempt.hasFired, isFinal {
             firstError.withLock { $0 = error }
@@ -384,7 +384,7 @@ final class RedisConnection: EventSource, @unchecked Sendable {
         if !error.isRetriable, !wasReady { failBacklog(error) }
         observers.report(.warning, .disconnected(transport: "redis", error: error))
         phase = .waiting
-        let delay = Self.reconnect.delay(after: failures, random: random)
+        let delay = failures.failed(at: clock.now, random: random)
         loop.execute(after: delay, clock: clock) { [weak self] in
             if let self, phase == .waiting { connect() }
         }
