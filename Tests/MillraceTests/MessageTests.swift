@@ -155,6 +155,18 @@ import Testing
 }
 
 @Suite struct MetadataTests {
+    /// Two spellings each, which Swift's `==` takes for the same; the last two have the same number of bytes.
+    @Test(arguments: [("caf\u{E9}", "cafe\u{301}"), ("\u{212A}", "K"), ("a\u{323}\u{302}", "a\u{302}\u{323}")])
+    func keysAreTheirBytes(_ one: String, _ other: String) {
+        #expect(one == other)
+        var metadata: Metadata = [one: "1", other: "2"]
+        #expect(metadata.count == 2 && metadata[one] == "1" && metadata[other] == "2")
+        #expect(metadata != [one: "1"] && metadata == [other: "2", one: "1"])
+        #expect(Metadata(dictionaryLiteral: ("k", one)) != ["k": other])
+        metadata[one] = nil
+        #expect(metadata.map(\.key.utf8.count) == [other.utf8.count])
+    }
+
     @Test func keepsOrderAndCase() {
         var metadata: Metadata = ["B": "1", "a": "2"]
         metadata["b"] = "3"

@@ -1,7 +1,7 @@
 /// Keys and values that travel beside a message's payload: few, in order, and with their case kept.
 ///
 /// Looking up a key compares its bytes exactly. A key occurs once; setting it again replaces the value in place.
-/// Two values are equal when they hold the same pairs in any order. An empty value costs nothing.
+/// Two values are equal when they hold the same pairs, byte by byte, in any order. An empty value costs nothing.
 public struct Metadata: Sendable {
     /// One key with its value.
     public typealias Element = (key: String, value: String)
@@ -24,11 +24,11 @@ public struct Metadata: Sendable {
     /// The value of a key; setting nil removes the key.
     @inlinable public subscript(key: String) -> String? {
         get {
-            for pair in pairs where pair.key == key { return pair.value }
+            for pair in pairs where pair.key.hasBytes(of: key) { return pair.value }
             return nil
         }
         set {
-            for index in pairs.indices where pairs[index].key == key {
+            for index in pairs.indices where pairs[index].key.hasBytes(of: key) {
                 if let newValue { pairs[index].value = newValue } else { pairs.remove(at: index) }
                 return
             }
@@ -63,7 +63,8 @@ extension Metadata: ExpressibleByDictionaryLiteral {
 extension Metadata: Hashable {
     /// Whether both hold the same pairs, in any order.
     public static func == (left: Metadata, right: Metadata) -> Bool {
-        left.count == right.count && left.pairs.allSatisfy { right[$0.key] == $0.value }
+        left.count == right.count
+            && left.pairs.allSatisfy { pair in right[pair.key].map { $0.hasBytes(of: pair.value) } ?? false }
     }
 
     /// Hashes the pairs so that their order makes no difference.
@@ -83,5 +84,15 @@ extension Metadata: CustomStringConvertible {
     /// The pairs as a dictionary literal.
     public var description: String {
         pairs.isEmpty ? "[:]" : "[" + pairs.map { "\"\($0.key)\": \"\($0.value)\"" }.joined(separator: ", ") + "]"
+    }
+}
+
+extension String {
+    /// Whether both have the same bytes of UTF-8. `==` takes different spellings of one character for the same, as brokers and services in
+    /// other languages do not: of two headers that look alike one would be lost.
+    @inlinable
+    func hasBytes(of other: String) -> Bool {
+        // What is not even equal, or differs in length, is nearly all that is compared.
+        utf8.count == other.utf8.count && self == other && utf8.elementsEqual(other.utf8)
     }
 }
