@@ -133,6 +133,50 @@ import Testing
         #expect(outer.made == Nested(checks: false))
     }
 
+    @Test func putsBoundsIntoWords() {
+        #expect(OptionValue.number(1...).bound == "at least 1")
+        #expect(OptionValue.number(1...Int.max).bound == "at least 1")
+        #expect(OptionValue.number(0..<1_000).bound == "0 to 999")
+        #expect(OptionValue.number(...(-1_234_567)).bound == "at most -1,234,567")
+        #expect(OptionValue.duration(atLeast: .zero).bound == "at least zero")
+        #expect(OptionValue.duration(atLeast: .seconds(60), atMost: .seconds(172_800)).bound == "1 minute to 2 days")
+    }
+
+    private struct Common: Sendable {
+        var group: String?
+        var pending = 5
+        var topic = "t"
+        var authorities: String?
+        var certificate: String?
+        var key: String?
+        var host: String?
+        var verifies = true
+        static let table = OptionTable(defaults: Common()) {
+            Option(group: \.group)
+            Option(maximumPending: \.pending)
+            Option(deadLetters: \.topic, { $0 }, orDrop: "nowhere") { $0 == "nowhere" ? nil : $0 }
+            Option.tls(authorities: \.authorities, certificate: \.certificate, key: \.key, verifies: \.verifies)
+            Option(serverName: \.host)
+        }
+    }
+
+    @Test func hasTheOptionsOfMostTransports() throws {
+        var url = try TransportURL(
+            "example:?group=g&maximum-pending=7&dead-letters=&ca=a&cert=b&key=c&verify=false&server-name=d", environment: [:])
+        var options = Common()
+        try Common.table.apply(&url, to: &options)
+        try url.finish(checking: { try Common.table.validate(options) })
+        #expect(options.group == "g" && options.pending == 7 && options.topic == "nowhere" && !options.verifies)
+        #expect([options.authorities, options.certificate, options.key, options.host] == ["a", "b", "c", "d"])
+        for (field, bad) in [
+            ("group", Common(group: "")), ("pending", Common(pending: 0)), ("topic", Common(topic: "")),
+            ("authorities", Common(authorities: "")), ("host", Common(host: "a b")),
+        ] {
+            let error = #expect(throws: MillraceError.self) { try Common.table.validate(bad) }
+            #expect(error?.message.hasPrefix("\(field) is ") == true, "\(error?.message ?? "")")
+        }
+    }
+
     @Test func writesHelpAndTable() throws {
         let help = Example.table.help
         #expect(help.map(\.name).contains("password") == false)

@@ -23,19 +23,16 @@ extension AMQPOptions {
         Option(
             "publish-timeout", \.publishTimeout, atLeast: .milliseconds(100),
             "How long a message may wait to be sent and confirmed.")
-        Option(
-            "maximum-pending", \.maximumPending, 1...,
-            "How many published messages may be on their way or wait to be sent; publishers wait for room.")
+        Option(maximumPending: \.maximumPending)
         Option(
             "confirm-window", \.confirmWindow, 1...65_536,
             "How many messages may be sent before the broker confirms the first of them.")
         Option("maximum-message-size", \.maximumMessageSize, 1..., "The largest payload, in bytes.")
-        Option("group", \.group, .name, "The consumer group of subscriptions that name none. Handlers name one.")
+        Option(group: \.group)
         Option(
             described: "topology", field: "topology", bound: "one of \(presets.map { $0.key }.joined(separator: ", "))",
             default: presets.first?.key, "What topics are.")
-        Option(
-            described: "exchange", field: "topology.exchangeName", "The exchange of `topology=topic`, which needs it.")
+        Option(described: "exchange", field: "topology.exchangeName", "The exchange of `topology=topic`, which needs it.")
         AMQPTopology.table.nested(in: \.topology)
         Option(
             "dead-letters", \.deadLetters,
@@ -61,18 +58,14 @@ extension AMQPTopology {
         Option(
             "require-route", \.requiresRoute,
             "Whether publishing fails where no queue takes the message. With `topology=queue` the default is `true`.")
-        Option(
-            "dead-letter-exchange", \.deadLetterExchange, .text, "The exchange to which queues give what the broker drops.")
+        Option("dead-letter-exchange", \.deadLetterExchange, .text, "The exchange to which queues give what the broker drops.")
     }
 }
 
 extension AMQPTLS {
     static let table = OptionTable(defaults: AMQPTLS()) {
-        Option(
-            "ca", \.caFile, .path, "With TLS: a PEM file of certificates whose issuers are trusted.", ifNone: "the system's")
-        Option("cert", \.certificateFile, .path, "With TLS: a PEM file with the client's certificate. Needs `key`.")
-        Option("key", \.keyFile, .path, "With TLS: a PEM file with the certificate's private key. Needs `cert`.")
-        Option("verify", \.verifies, "With TLS: whether the broker's certificate is checked.")
+        Option.tls(
+            authorities: \.caFile, certificate: \.certificateFile, key: \.keyFile, verifies: \.verifies)
     }
 }
 

@@ -20,13 +20,11 @@ extension KafkaOptions {
         Option(
             "compression", \.compression,
             ["none": .none, "gzip": .gzip, "snappy": .snappy, "lz4": .lz4, "zstd": .zstd], "How batches are compressed.")
-        Option(
-            "maximum-pending", \.maximumPending, 1...1_000_000,
-            "How many published messages may be on their way; publishers wait for room.")
+        Option(maximumPending: \.maximumPending, upTo: 1_000_000)
         Option(
             "maximum-message-size", \.maximumMessageSize, 1_000...1_000_000_000,
             "The largest message, with its metadata, in bytes.")
-        Option("group", \.group, .name, "The consumer group of subscriptions that name none. Handlers name one.")
+        Option(group: \.group)
         Option("member", \.member, .text, "The name of this process within its groups.")
         Option(
             "session-timeout", \.sessionTimeout, atLeast: .milliseconds(10), atMost: day,
@@ -34,16 +32,15 @@ extension KafkaOptions {
         Option(
             "revoke-timeout", \.revokeTimeout, atLeast: .zero, atMost: day,
             "How long handlers may go on with a partition that goes to another member; less than `session-timeout`.")
-        Option(
-            "commit-interval", \.commitInterval, atLeast: .milliseconds(1), atMost: day, "How often progress is committed.")
+        Option("commit-interval", \.commitInterval, atLeast: .milliseconds(1), atMost: day, "How often progress is committed.")
         Option(
             "transaction-timeout", \.transactionTimeout, atLeast: .seconds(1), atMost: quarterHour,
             "How long a transaction may take.")
         KafkaNewTopics.table.nested(in: \.newTopics, orMake: KafkaNewTopics())
         Option("timestamps", \.receivesTimestamps, "Whether received messages carry the record's time.")
-        Option(
-            "dead-letters", \.deadLetters, .suffix(DeadLetters.topicSuffix, orDrop: .drop) { $0.suffix },
-            "The suffix of the topic for rejected messages; empty to drop them.")
+        Option(deadLetters: \.deadLetters, DeadLetters.topicSuffix, orDrop: .drop) {
+            if case .topicSuffix(let suffix) = $0 { suffix } else { nil }
+        }
         Option(
             "retry-topics", \.retryTopics,
             .durations(atLeast: .milliseconds(1), atMost: .seconds(7 * 86_400), count: 16),
@@ -62,12 +59,9 @@ extension KafkaSecurity {
     }
 
     static let tls = OptionTable(defaults: KafkaSecurity()) {
-        Option(
-            "ca", \.caFile, .path, "With TLS: a PEM file of certificates whose issuers are trusted.", ifNone: "the system's")
-        Option("cert", \.certificateFile, .path, "With TLS: a PEM file with the client's certificate. Needs `key`.")
-        Option("key", \.keyFile, .path, "With TLS: a PEM file with the certificate's private key. Needs `cert`.")
+        Option.tls(
+            authorities: \.caFile, certificate: \.certificateFile, key: \.keyFile, verifies: \.verifies)
         Option(secret: "key-password", \.keyPassword, "the password of the private key")
-        Option("verify", \.verifies, "With TLS: whether a broker's certificate is checked.")
     }
 }
 
@@ -76,11 +70,6 @@ extension KafkaNewTopics {
         Option(
             "partitions", \.partitions, 1...1_000_000, "Missing topics are made, with so many partitions.",
             ifNone: "the cluster's")
-        Option(
-            "replication", \.replication, 1...32_767, "Missing topics are made, on so many brokers.", ifNone: "the cluster's")
+        Option("replication", \.replication, 1...32_767, "Missing topics are made, on so many brokers.", ifNone: "the cluster's")
     }
-}
-
-extension KafkaOptions.DeadLetters {
-    fileprivate var suffix: String? { if case .topicSuffix(let suffix) = self { suffix } else { nil } }
 }

@@ -9,14 +9,13 @@ extension MemoryOptions {
             ["wait": .wait, "refuse": .refuse, "drop-oldest": .dropOldest, "drop-newest": .dropNewest],
             "What happens when there is no room.")
         Option("retention", \.retention, .retention, "What is kept for consumer groups that come later.")
-        Option(
-            "dead-letters", \.deadLetters, .suffix(DeadLetters.topicSuffix, orDrop: .drop) { $0.suffix },
-            "The suffix of the topic for rejected messages; empty to drop them.")
+        Option(deadLetters: \.deadLetters, DeadLetters.topicSuffix, orDrop: .drop) {
+            if case .topicSuffix(let suffix) = $0 { suffix } else { nil }
+        }
         Option(
             "publish-returns", \.publishReturns, ["when-stored": .whenStored, "when-acknowledged": .whenAcknowledged],
             "When publishing is done.")
-        Option(
-            "maximum-delayed", \.maximumDelayed, 1..., "The most messages of all topics that wait to be published later.")
+        Option("maximum-delayed", \.maximumDelayed, 1..., "The most messages of all topics that wait to be published later.")
     }
 }
 
@@ -41,8 +40,4 @@ extension OptionValue where Value == MemoryOptions.Retention {
             if case .last(let count) = retention { count >= 1 } else { true }
         }
     }
-}
-
-extension MemoryOptions.DeadLetters {
-    fileprivate var suffix: String? { if case .topicSuffix(let suffix) = self { suffix } else { nil } }
 }

@@ -24,13 +24,11 @@ extension NATSOptions {
         Option(
             "ping-interval", \.pingInterval, atLeast: .milliseconds(10), atMost: longest,
             "How often a silent server is asked whether it is there.")
-        Option(
-            "maximum-pending", \.maximumPending, 1...1_000_000,
-            "How many published messages may be on their way; publishers wait for room.")
+        Option(maximumPending: \.maximumPending, upTo: 1_000_000)
         Option(
             "maximum-waiting", \.maximumWaiting, 1...1_000_000_000,
             "With `core`: how many messages wait for a subscription that is full.")
-        Option("group", \.group, .name, "The consumer group of subscriptions that name none. Handlers name one.")
+        Option(group: \.group)
         Option("domain", \.domain, .token, "The JetStream domain.", ifNone: "the server's")
         Option(
             "streams", \.newStreams, ["create": NATSNewStreams(), "existing": nil],
@@ -59,14 +57,8 @@ extension NATSSecurity {
     }
 
     static let tls = OptionTable(defaults: NATSSecurity()) {
-        Option(
-            "ca", \.caFile, .path, "With TLS: a PEM file of certificates whose issuers are trusted.", ifNone: "the system's")
-        Option("cert", \.certificateFile, .path, "With TLS: a PEM file with the client's certificate. Needs `key`.")
-        Option("key", \.keyFile, .path, "With TLS: a PEM file with the certificate's private key. Needs `cert`.")
-        Option(
-            "server-name", \.serverName, .text, "With TLS: the name that the server's certificate must be for.",
-            ifNone: "the host")
-        Option("verify", \.verifies, "With TLS: whether a server's certificate is checked.")
+        Option.tls(authorities: \.caFile, certificate: \.certificateFile, key: \.keyFile, verifies: \.verifies)
+        Option(serverName: \.serverName)
     }
 }
 

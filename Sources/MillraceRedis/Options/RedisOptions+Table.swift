@@ -14,18 +14,16 @@ extension RedisOptions {
             "How long connecting may take, with encryption and authentication.")
         Option(
             "command-timeout", \.commandTimeout, atLeast: .milliseconds(1), "How long the server may take to answer a command.")
-        Option("group", \.group, .name, "The consumer group of subscriptions that name none. Handlers name one.")
+        Option(group: \.group)
         Option("consumer", \.consumer, .name, "The name of this process within its groups.", ifNone: "a new one")
         Option(
             "claim-interval", \.claimInterval, atLeast: .milliseconds(1),
             "How often entries are looked for whose lease has run out.")
-        Option(
-            "maximum-pending", \.maximumPending, 1...,
-            "How many published messages may be on their way; publishers wait for room.")
+        Option(maximumPending: \.maximumPending)
         RedisRetention.table.nested(in: \.retention)
-        Option(
-            "dead-letters", \.deadLetters, .suffix(DeadLetters.topicSuffix, orDrop: .drop) { $0.suffix },
-            "The suffix of the topic for rejected messages; empty to drop them.")
+        Option(deadLetters: \.deadLetters, DeadLetters.topicSuffix, orDrop: .drop) {
+            if case .topicSuffix(let suffix) = $0 { suffix } else { nil }
+        }
     }
 }
 
@@ -35,8 +33,7 @@ extension RedisRetention {
         Option(
             "maximum-age", \.maximumAge, atLeast: .milliseconds(1),
             "For about how long a stream keeps entries, by the server's clock.", ifNone: "for ever")
-        Option(
-            "trim-interval", \.interval, atLeast: .milliseconds(1), "How often streams are looked at for what to trim.")
+        Option("trim-interval", \.interval, atLeast: .milliseconds(1), "How often streams are looked at for what to trim.")
         Option("trim-unacknowledged", \.trimsUnacknowledged, "Whether what some group has not acknowledged is trimmed too.")
         Option("delete-acknowledged", \.deletesAcknowledged, "Whether entries go as soon as all groups have acknowledged them.")
     }
@@ -44,8 +41,7 @@ extension RedisRetention {
 
 extension RedisSentinels {
     static let table = OptionTable(defaults: RedisSentinels(primary: "", endpoints: [])) {
-        Option(
-            "primary", \.primary, .words, "With Sentinels, required: the name of the primary that they watch.")
+        Option("primary", \.primary, .word, "With Sentinels, required: the name of the primary that they watch.")
         Option("sentinel-user", \.username, .text, "With Sentinels: the user to authenticate as with them.")
         Option(secret: "sentinel-password", \.password, "the password of the Sentinels")
     }
@@ -53,14 +49,8 @@ extension RedisSentinels {
 
 extension RedisTLS {
     static let table = OptionTable(defaults: RedisTLS()) {
-        Option(
-            "ca", \.caFile, .path, "With TLS: a PEM file of certificates whose issuers are trusted.", ifNone: "the system's")
-        Option("cert", \.certificateFile, .path, "With TLS: a PEM file with the client's certificate. Needs `key`.")
-        Option("key", \.keyFile, .path, "With TLS: a PEM file with the certificate's private key. Needs `cert`.")
-        Option(
-            "server-name", \.serverName, .words, "With TLS: the name that the server's certificate must be for.",
-            ifNone: "the host")
-        Option("verify", \.verifies, "With TLS: whether the server's certificate is checked.")
+        Option.tls(authorities: \.caFile, certificate: \.certificateFile, key: \.keyFile, verifies: \.verifies)
+        Option(serverName: \.serverName)
     }
 }
 
@@ -71,14 +61,4 @@ extension OptionValue where Value == String {
             !text.isEmpty && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
         }
     }
-
-    fileprivate static var words: Self {
-        .text("at least 1 character, without spaces") { text in
-            !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
-        }
-    }
-}
-
-extension RedisOptions.DeadLetters {
-    fileprivate var suffix: String? { if case .topicSuffix(let suffix) = self { suffix } else { nil } }
 }

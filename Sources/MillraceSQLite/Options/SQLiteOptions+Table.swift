@@ -23,10 +23,10 @@ extension SQLiteOptions {
         Option(
             "maximum-size", \.maximumSize, 65_536..., "The most bytes of the file. What does not fit is refused with `overflow`.",
             ifNone: "the disk's")
-        Option("group", \.group, .name, "The consumer group of subscriptions that name none. Handlers name one.")
-        Option(
-            "dead-letters", \.deadLetters, .suffix(DeadLetters.topicSuffix, orDrop: .drop) { $0.suffix },
-            "The suffix of the topic for rejected messages; empty to drop them.")
+        Option(group: \.group)
+        Option(deadLetters: \.deadLetters, DeadLetters.topicSuffix, orDrop: .drop) {
+            if case .topicSuffix(let suffix) = $0 { suffix } else { nil }
+        }
         SQLiteRetention.table.nested(in: \.retention)
         Option("inbox-age", \.inboxAge, atLeast: .seconds(1), "For how long inboxes remember what they have seen.")
     }
@@ -46,8 +46,4 @@ extension SQLiteRetention {
             "delete-unacknowledged", \.deletesUnacknowledged,
             "Whether the bounds hold for what is not acknowledged as well. What is lost is reported as `messagesDropped`.")
     }
-}
-
-extension SQLiteOptions.DeadLetters {
-    fileprivate var suffix: String? { if case .topicSuffix(let suffix) = self { suffix } else { nil } }
 }

@@ -1,19 +1,28 @@
 import Millrace
 
 extension OptionValue where Value == Int {
-    /// A whole number: `1...` or `1...65_536`.
+    /// A whole number: `1...`, `1...65_536`, or of any other range.
     public static func number(_ range: some RangeExpression<Int> & Sendable) -> OptionValue {
-        let (least, most) = ends(of: range)
-        let bound = most.map { "\(DigitGroups.text(of: least)) to \(DigitGroups.text(of: $0))" }
-        return OptionValue(
-            bound ?? "at least \(DigitGroups.text(of: least))", in: "a whole number", read: { Int($0) }, text: { "\($0)" },
-            allows: { range.contains($0) })
+        OptionValue(bound(of: range), in: "a whole number", read: { Int($0) }, text: { "\($0)" }, allows: { range.contains($0) })
     }
 
-    /// The least and the greatest number of a range that has a beginning; nil for one without an end.
-    private static func ends(of range: some RangeExpression<Int>) -> (least: Int, most: Int?) {
-        let known = range.relative(to: Int.min..<Int.max)
-        return (known.lowerBound, known.upperBound == .max ? nil : known.upperBound - 1)
+    private static func bound(of range: some RangeExpression<Int>) -> String {
+        let (least, most) = ends(of: range)
+        if most == .max { return "at least \(DigitGroups.text(of: least))" }
+        if least == .min { return "at most \(DigitGroups.text(of: most))" }
+        return "\(DigitGroups.text(of: least)) to \(DigitGroups.text(of: most))"
+    }
+
+    /// The least and the greatest number of a range. A range that ends with the greatest number of all has no next one to ask for.
+    private static func ends(of range: some RangeExpression<Int>) -> (least: Int, most: Int) {
+        switch range {
+        case let range as ClosedRange<Int>: return (range.lowerBound, range.upperBound)
+        case let range as PartialRangeFrom<Int>: return (range.lowerBound, .max)
+        case let range as PartialRangeThrough<Int>: return (.min, range.upperBound)
+        default:
+            let known = range.relative(to: Int.min..<Int.max)
+            return (known.lowerBound, known.upperBound - 1)
+        }
     }
 }
 
@@ -96,6 +105,11 @@ extension OptionValue where Value == String {
     /// Text for which a condition holds, which `bound` puts into words.
     public static func text(_ bound: String, where condition: @escaping @Sendable (String) -> Bool) -> OptionValue {
         text.limited(to: bound, where: condition)
+    }
+
+    /// At least one character, without spaces and control characters.
+    public static var word: OptionValue {
+        text("at least 1 character, without spaces") { !$0.isEmpty && $0.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F } }
     }
 
     /// What topics and consumer groups may be called: 1 to `Naming.maximumTopicLength` bytes without control characters.
