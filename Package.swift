@@ -253,7 +253,8 @@ let package = Package(
         .testTarget(
             name: "DocumentationTests",
             dependencies: [
-                "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
+                "Millrace", "MillraceTransportKit", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka",
+                "MillraceNATS", "MillraceAMQP",
             ],
             swiftSettings: strict),
 

@@ -43,9 +43,9 @@ extension NATSTests {
             arguments: [
                 ("nats://a?mode=fast", "mode"), ("nats://a?maximum-pending=0", "maximum-pending"), ("nats:a", "url"),
                 ("nats://a?ca=x", "ca"), ("nats://a?replicas=9", "replicas"), ("nats://a:0", "port"), ("nats://a?x=1", "x"),
-                ("nats://a?domain=a.b", "domain"), ("nats://a?dead-letters=%20", "deadLetters"),
+                ("nats://a?domain=a.b", "domain"), ("nats://a?dead-letters=%20", "dead-letters"),
                 ("nats://hidden@a", "username"), ("nats://hidden:hidden@a?nkey=U&seed=s", "security"),
-                ("nats://a?nkey=U", "nkey"), ("nats://a?maximum-age=1ms", "maximumAge"),
+                ("nats://a?nkey=U", "nkey"), ("nats://a?maximum-age=1ms", "maximum-age"),
                 ("nats://a?storage=memory&streams=existing", "storage"),
             ])
         func invalid(_ url: String, _ part: String) {

@@ -80,7 +80,7 @@ extension RedisTests {
                 ("redis://h?claim-interval=0", "claim-interval is '0'"),
                 ("redis://h?claim-interval=99999999999999999999s", "claim-interval is"),
                 ("redis://h?maximum-pending=0", "maximum-pending is '0'"),
-                ("redis://h?name=a%20b", "clientName is \"a b\""), ("redis://h?name=%zz", "name is '%zz'"),
+                ("redis://h?name=a%20b", "name is 'a b'"), ("redis://h?name=%zz", "name is '%zz'"),
                 ("redis://user@h", "password is nil, it must be given"), ("redis://h/0#x", "fragment is"),
                 ("redis-sentinel://h", "primary is nil"), ("unix://host/path", "host is 'host'"), ("unix://", "path is \"\""),
                 ("rediss://h?verify=maybe", "verify is 'maybe'"), ("rediss://h?cert=/c", "tls.keyFile is nil"),
@@ -135,7 +135,7 @@ extension RedisTests {
             #expect(documented.count == Set(documented).count)
             let document = try String(
                 contentsOf: URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-                    .deletingLastPathComponent().appending(path: "Docs/configuration.md"), encoding: .utf8)
+                    .deletingLastPathComponent().appending(path: "Docs/redis.md"), encoding: .utf8)
             for option in TransportFactory.redis.options { #expect(document.contains("`\(option.name)`"), "\(option.name)") }
         }
 

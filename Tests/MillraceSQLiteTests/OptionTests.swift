@@ -25,9 +25,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ("sqlite:", "path"), ("sqlite:x.db?synchronous=off", "synchronous"), ("sqlite:x.db?maximum-size=1", "maximumSize"),
+        ("sqlite:", "path"), ("sqlite:x.db?synchronous=off", "synchronous"), ("sqlite:x.db?maximum-size=1", "maximum-size"),
         ("sqlite://host/x.db", "host"), ("sqlite:x.db?sync=full", "sync"), ("redis:x.db", "scheme"),
-        ("sqlite::memory:", "path"), ("sqlite:x.db?maximum-bytes=5", "retention.maximumBytes"),
+        ("sqlite::memory:", "path"), ("sqlite:x.db?maximum-bytes=5", "maximum-bytes"),
     ])
     func refusesWithANameAndABound(_ url: String, _ name: String) throws {
         let error = #expect(throws: MillraceError.self) { try SQLiteOptions(url: url) }

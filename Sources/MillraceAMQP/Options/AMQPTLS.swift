@@ -30,10 +30,6 @@ public struct AMQPTLS: Sendable, Hashable {
     }
 
     func validate() throws {
-        for (name, path) in [("caFile", caFile), ("certificateFile", certificateFile), ("keyFile", keyFile)] {
-            guard let path, path.isEmpty || path.utf8.contains(0) else { continue }
-            throw AMQPOptions.invalid("tls.\(name)", path.debugDescription, "the path of a file")
-        }
         guard (certificateFile == nil) == (keyFile == nil) else {
             let missing = certificateFile == nil ? "certificateFile" : "keyFile"
             throw AMQPOptions.invalid("tls.\(missing)", "nil", "given: certificate and key belong together")

@@ -102,7 +102,7 @@ public struct AMQPTopology: Sendable, Hashable {
 }
 
 extension AMQPTopology {
-    /// Throws a `MillraceError` of code `invalidOption` that names the field, its value and its bound.
+    /// Checks what ``table`` does not: what no option of a URL sets, and what belongs together.
     func validate() throws {
         func check(_ condition: Bool, _ field: String, _ value: some Sendable, _ bound: String) throws {
             if !condition { throw AMQPOptions.invalid("topology.\(field)", value, bound) }
@@ -120,10 +120,8 @@ extension AMQPTopology {
         for (field, text) in texts {
             try check(text.utf8.count <= 255, field, text.prefix(40).debugDescription, "at most 255 bytes")
         }
-        try check(priorities.map { (1...255).contains($0) } ?? true, "priorities", priorities ?? 0, "1 to 255, or nil")
         try check(
             priorities == nil || queueType == .classic, "priorities", priorities ?? 0, "nil when queueType is quorum")
-        try check(deliveryLimit.map { $0 >= 1 } ?? true, "deliveryLimit", deliveryLimit ?? 0, "at least 1, or nil")
         try check(
             deliveryLimit == nil || queueType == .quorum, "deliveryLimit", deliveryLimit ?? 0, "nil when queueType is classic")
         try check(isDurable || queueType == .classic, "isDurable", false, "true when queueType is quorum")

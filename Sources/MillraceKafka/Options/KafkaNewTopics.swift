@@ -17,15 +17,6 @@ public struct KafkaNewTopics: Sendable, Hashable {
         self.replication = replication
         self.configuration = configuration
     }
-
-    func validate() throws {
-        if let partitions, partitions < 1 || partitions > 1_000_000 {
-            throw KafkaOptions.invalid("newTopics.partitions", partitions, "1 to 1,000,000, or nil")
-        }
-        if let replication, replication < 1 || replication > 32_767 {
-            throw KafkaOptions.invalid("newTopics.replication", replication, "1 to 32,767, or nil")
-        }
-    }
 }
 
 extension KafkaNewTopics {

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceTransportKit
 
 extension KafkaOptions {
     /// Properties that the transport sets as it needs them.
@@ -17,41 +18,14 @@ extension KafkaOptions {
         guard !servers.isEmpty, servers.allSatisfy({ !$0.isEmpty && !$0.contains(",") }) else {
             throw Self.invalid("servers", servers, "at least one host:port, without commas")
         }
-        try check("connectTimeout", connectTimeout, atLeast: .milliseconds(1))
-        try check("deliveryTimeout", deliveryTimeout, atLeast: .milliseconds(10))
-        try check("commitInterval", commitInterval, atLeast: .milliseconds(1))
-        try check("sessionTimeout", sessionTimeout, atLeast: .milliseconds(10))
-        guard transactionTimeout >= .seconds(1), transactionTimeout <= .seconds(900) else {
-            throw Self.invalid("transactionTimeout", transactionTimeout, "1 second to 15 minutes")
+        try Self.table.validate(self, of: "Kafka options")
+        guard revokeTimeout < sessionTimeout else {
+            throw Self.invalid("revokeTimeout", revokeTimeout, "less than sessionTimeout, \(sessionTimeout)")
         }
-        guard revokeTimeout >= .zero, revokeTimeout < sessionTimeout else {
-            throw Self.invalid("revokeTimeout", revokeTimeout, "at least zero and less than sessionTimeout, \(sessionTimeout)")
-        }
-        guard (1...1_000_000).contains(maximumPending) else {
-            throw Self.invalid("maximumPending", maximumPending, "1 to 1,000,000")
-        }
-        guard linger >= .zero, linger <= .seconds(900) else { throw Self.invalid("linger", linger, "zero to 15 minutes") }
-        guard (1_000...1_000_000_000).contains(maximumMessageSize) else {
-            throw Self.invalid("maximumMessageSize", maximumMessageSize, "1,000 to 1,000,000,000")
-        }
-        if let group { try SubscriptionOptions(group: group).validate() }
         if let own = properties.keys.sorted().first(where: { Self.ownProperties.contains($0) }) {
             throw Self.invalid("properties[\"\(own)\"]", "given", "left out: the transport sets it itself")
         }
-        guard retryTopics.count <= 16, Set(retryTopics).count == retryTopics.count,
-            retryTopics.allSatisfy({ $0 >= .milliseconds(1) && $0 <= .seconds(7 * 86_400) })
-        else {
-            let delays = retryTopics.map { "\($0)" }.joined(separator: ", ")
-            throw Self.invalid("retryTopics", delays, "at most 16, each once, 1 millisecond to 7 days")
-        }
         try security.validate()
-        try newTopics?.validate()
-    }
-
-    private func check(_ name: String, _ value: Duration, atLeast least: Duration) throws {
-        guard value >= least, value <= .seconds(86_400) else {
-            throw Self.invalid(name, value, "\(least) to 86,400 seconds")
-        }
     }
 
     /// What librdkafka is told, for producers and consumers alike.

@@ -26,20 +26,15 @@ public struct NATSConsumers: Sendable, Hashable {
         self.inactiveThreshold = inactiveThreshold
     }
 
+    /// Checks what no option of a URL sets, and what belongs together.
     func validate() throws {
-        guard maximumAckPending >= 1 else {
-            throw NATSOptions.invalid("consumers.maximumAckPending", maximumAckPending, "at least 1")
+        let (least, most) = (Duration.milliseconds(100), Duration.seconds(366 * 86_400))
+        if let delay = backoff.first(where: { $0 < least || $0 > most }) {
+            throw NATSOptions.invalid("consumers.backoff", delay, "100 milliseconds to 366 days")
         }
-        if let maximumDeliveries, maximumDeliveries < 1 {
-            throw NATSOptions.invalid("consumers.maximumDeliveries", maximumDeliveries, "at least 1, or nil")
-        }
-        for delay in backoff { try NATSOptions.check("consumers.backoff", delay, atLeast: .milliseconds(100)) }
         if let maximumDeliveries, !backoff.isEmpty, maximumDeliveries <= backoff.count {
             throw NATSOptions.invalid(
                 "consumers.maximumDeliveries", maximumDeliveries, "more than the \(backoff.count) delays of consumers.backoff")
-        }
-        if let inactiveThreshold {
-            try NATSOptions.check("consumers.inactiveThreshold", inactiveThreshold, atLeast: .seconds(1))
         }
     }
 }

@@ -1,5 +1,3 @@
-import Millrace
-
 /// How streams are made for topics that have none.
 public struct NATSNewStreams: Sendable, Hashable {
     /// Where a stream's messages are.
@@ -55,18 +53,5 @@ public struct NATSNewStreams: Sendable, Hashable {
         self.maximumAge = maximumAge
         self.maximumMessageSize = maximumMessageSize
         self.deduplicationWindow = deduplicationWindow
-    }
-
-    func validate() throws {
-        for subject in subjects { try NATSNames.check(subject, allowsWildcards: true) }
-        guard (1...5).contains(replicas) else { throw NATSOptions.invalid("newStreams.replicas", replicas, "1 to 5") }
-        let bounds = [
-            ("maximumMessages", maximumMessages), ("maximumBytes", maximumBytes), ("maximumMessageSize", maximumMessageSize),
-        ]
-        for (name, value) in bounds {
-            if let value, value < 1 { throw NATSOptions.invalid("newStreams.\(name)", value, "at least 1, or nil") }
-        }
-        if let maximumAge { try NATSOptions.check("newStreams.maximumAge", maximumAge, atLeast: .milliseconds(100)) }
-        try NATSOptions.check("newStreams.deduplicationWindow", deduplicationWindow, atLeast: .milliseconds(100))
     }
 }

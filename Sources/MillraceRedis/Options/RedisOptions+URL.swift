@@ -1,41 +1,10 @@
 public import Millrace
+import MillraceTransportKit
 
 extension RedisOptions {
-    /// Options from a URL; what it does not mention has its default.
+    /// Options from a URL such as `redis://user:password@host:6379/0?group=billing`; what it does not mention has its default.
     ///
-    /// | URL                                            | Meaning                                                |
-    /// | ---------------------------------------------- | ------------------------------------------------------ |
-    /// | `redis://user:password@host:port/db`           | TCP; every part but `redis://` may be left out         |
-    /// | `rediss://...`                                 | the same, with TLS                                     |
-    /// | `redis://first,second:6380,[::1]:6381/0`       | several servers, tried in order                        |
-    /// | `unix://user:password@/path/of/socket?db=1`    | a Unix socket                                          |
-    /// | `redis-sentinel://first,second/db?primary=one` | Sentinels, port 26379 by default                       |
-    /// | `rediss-sentinel://...`                        | the same, with TLS                                     |
-    ///
-    /// | Query               | Option                                                             |
-    /// | ------------------- | ------------------------------------------------------------------ |
-    /// | `group`             | ``group``                                                          |
-    /// | `name`              | ``clientName``                                                     |
-    /// | `consumer`          | ``consumer``                                                       |
-    /// | `db`                | ``database``                                                       |
-    /// | `primary`           | the ``RedisSentinels/primary`` of ``sentinels``                    |
-    /// | `sentinel-user`     | the ``RedisSentinels/username`` of ``sentinels``                   |
-    /// | `sentinel-password` | the ``RedisSentinels/password`` of ``sentinels``                   |
-    /// | `ca`, `cert`, `key` | files of ``tls``                                                   |
-    /// | `server-name`       | the ``RedisTLS/serverName`` of ``tls``                             |
-    /// | `verify`            | the ``RedisTLS/verifies`` of ``tls``: `true` or `false`            |
-    /// | `connect-timeout`   | ``connectTimeout``: `500ms`, `5s`, `1m`; a bare number is seconds  |
-    /// | `command-timeout`   | ``commandTimeout``                                                 |
-    /// | `claim-interval`    | ``claimInterval``                                                  |
-    /// | `maximum-pending`   | ``maximumPending``                                                 |
-    /// | `maximum-length`    | the ``RedisRetention/maximumLength`` of ``retention``              |
-    /// | `maximum-age`       | the ``RedisRetention/maximumAge`` of ``retention``                 |
-    /// | `trim-interval`     | the ``RedisRetention/interval`` of ``retention``                   |
-    /// | `trim-unacknowledged`  | its ``RedisRetention/trimsUnacknowledged``: `true` or `false`   |
-    /// | `delete-acknowledged`  | its ``RedisRetention/deletesAcknowledged``: `true` or `false`   |
-    /// | `dead-letters`      | a suffix for ``deadLetters``; empty to drop                        |
-    /// | `password-file`     | a file with the ``password``; `sentinel-password-file` likewise    |
-    /// | `password-env`      | a variable with the ``password``; `sentinel-password-env` likewise |
+    /// `Docs/redis.md` lists the forms of URLs and the options.
     ///
     /// User, password, path and values are percent-decoded; `/`, `?` and `#` in a password must be percent-encoded.
     ///
@@ -55,18 +24,15 @@ extension RedisOptions {
             throw url.invalid("url", "text without '//' behind the scheme", "\(url.scheme):// and where the server is")
         }
         self.init()
-        (username, password) = (url.takeUsername(), try url.takePassword())
+        username = url.takeUsername()
         if url.scheme.hasPrefix("rediss") { tls = RedisTLS() }
         try takeServers(from: &url)
-        try takeWork(from: &url)
-        try takeTLS(from: &url)
-        try url.finish()
-        do {
-            try validate()
-        } catch _ where url.mayHoldSecrets {
-            // No part is safe to show, and this error shows none.
-            throw url.invalid("url", "not shown", "a URL")
+        try takeDatabase(from: &url)
+        try Self.table.apply(&url, to: &self)
+        if sentinels?.primary.isEmpty == true {
+            throw url.invalid("primary", "nil", "given: the name of the primary that the Sentinels watch")
         }
+        try url.finish(checking: validate)
     }
 
     /// The schemes of URLs that ``init(url:)-(String)`` takes.
@@ -77,45 +43,18 @@ extension RedisOptions {
             endpoints = [.unix(path: url.takePath())]
         } else if url.scheme.hasSuffix("-sentinel") {
             let hosts = try url.takeHosts(defaultPort: RedisSentinels.defaultPort)
-            guard let primary = url.take("primary") else {
-                throw url.invalid("primary", "nil", "given: the name of the primary that the Sentinels watch")
-            }
-            sentinels = RedisSentinels(
-                primary: primary, endpoints: hosts.map { .tcp(host: $0.name, port: $0.port) },
-                username: url.take("sentinel-user"), password: try url.takeSecret("sentinel-password"))
+            sentinels = RedisSentinels(primary: "", endpoints: hosts.map { .tcp(host: $0.name, port: $0.port) })
         } else {
             endpoints = try url.takeHosts(defaultPort: 6379).map { .tcp(host: $0.name, port: $0.port) }
         }
-        let inPath = String(url.takePath().drop { $0 == "/" })
-        let inQuery = url.take("db")
-        if !inPath.isEmpty, inQuery != nil { throw url.invalid("db", "given in path and query", "given once") }
-        guard let text = inPath.isEmpty ? inQuery : inPath else { return }
+    }
+
+    /// The number in the path, in the place of option `db`.
+    private mutating func takeDatabase(from url: inout TransportURL) throws {
+        let text = url.takePath().drop { $0 == "/" }
+        guard !text.isEmpty else { return }
+        guard url.take("db") == nil else { throw url.invalid("db", "given in path and query", "given once") }
         guard let number = Int(text), number >= 0 else { throw url.invalid("database", "'\(text)'", "a number, 0 or more") }
         database = number
-    }
-
-    private mutating func takeWork(from url: inout TransportURL) throws {
-        group = url.take("group")
-        clientName = url.take("name")
-        consumer = url.take("consumer")
-        connectTimeout = try url.takeDuration("connect-timeout") ?? connectTimeout
-        commandTimeout = try url.takeDuration("command-timeout") ?? commandTimeout
-        claimInterval = try url.takeDuration("claim-interval") ?? claimInterval
-        maximumPending = try url.takeNumber("maximum-pending") ?? maximumPending
-        retention.maximumLength = try url.takeNumber("maximum-length")
-        retention.maximumAge = try url.takeDuration("maximum-age")
-        retention.interval = try url.takeDuration("trim-interval") ?? retention.interval
-        retention.trimsUnacknowledged = try url.takeFlag("trim-unacknowledged") ?? false
-        retention.deletesAcknowledged = try url.takeFlag("delete-acknowledged") ?? false
-        if let suffix = url.take("dead-letters") { deadLetters = suffix.isEmpty ? .drop : .topicSuffix(suffix) }
-    }
-
-    private mutating func takeTLS(from url: inout TransportURL) throws {
-        guard tls != nil else { return }
-        tls?.caFile = url.take("ca")
-        tls?.certificateFile = url.take("cert")
-        tls?.keyFile = url.take("key")
-        tls?.serverName = url.take("server-name")
-        tls?.verifies = try url.takeFlag("verify") ?? true
     }
 }

@@ -1,5 +1,3 @@
-import Millrace
-
 /// What a transport lets a stream keep.
 ///
 /// A stream grows until it is trimmed. Bounds are kept about, as Redis trims whole blocks of some hundred entries, and some
@@ -36,16 +34,4 @@ public struct RedisRetention: Sendable, Hashable {
 
     /// Whether somebody has to look from time to time.
     var needsTrimming: Bool { maximumAge != nil || maximumLength != nil && !trimsUnacknowledged }
-
-    func validate() throws {
-        if let maximumLength, maximumLength < 1 {
-            throw RedisOptions.invalid("retention.maximumLength", maximumLength, "at least 1, or nil")
-        }
-        if let maximumAge, maximumAge < .milliseconds(1) {
-            throw RedisOptions.invalid("retention.maximumAge", maximumAge, "at least 1 millisecond, or nil")
-        }
-        guard interval >= .milliseconds(1) else {
-            throw RedisOptions.invalid("retention.interval", interval, "at least 1 millisecond")
-        }
-    }
 }

@@ -22,10 +22,6 @@ public struct RedisSentinels: Sendable, Hashable {
     static let defaultPort = 26379
 
     func validate() throws {
-        guard !primary.isEmpty, primary.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
-            throw RedisOptions.invalid(
-                "sentinels.primary", primary.debugDescription, "at least 1 character, without spaces")
-        }
         if username != nil, password == nil {
             throw RedisOptions.invalid("sentinels.password", "nil", "given, because sentinels.username is")
         }

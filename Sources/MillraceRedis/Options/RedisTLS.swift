@@ -27,16 +27,9 @@ public struct RedisTLS: Sendable, Hashable {
     }
 
     func validate() throws {
-        for (name, path) in [("caFile", caFile), ("certificateFile", certificateFile), ("keyFile", keyFile)] {
-            guard let path, path.isEmpty || path.utf8.contains(0) else { continue }
-            throw RedisOptions.invalid("tls.\(name)", path.debugDescription, "the path of a file")
-        }
         guard (certificateFile == nil) == (keyFile == nil) else {
             let missing = certificateFile == nil ? "certificateFile" : "keyFile"
             throw RedisOptions.invalid("tls.\(missing)", "nil", "given: certificate and key belong together")
-        }
-        if let serverName, serverName.isEmpty || serverName.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) {
-            throw RedisOptions.invalid("tls.serverName", serverName.debugDescription, "at least 1 character, without spaces")
         }
     }
 }

@@ -1,5 +1,3 @@
-import Millrace
-
 /// What a transport lets a file keep of what was published.
 ///
 /// Bounds are kept some moments late, see `SQLiteOptions.careInterval`, and hold for each topic, but for ``maximumBytes``. What a
@@ -34,16 +32,4 @@ public struct SQLiteRetention: Sendable, Hashable {
 
     /// Whether there is ever anything to delete.
     var isNeeded: Bool { maximumLength != nil || maximumAge != nil || maximumBytes != nil || deletesAcknowledged }
-
-    func validate() throws {
-        if let maximumLength, maximumLength < 1 {
-            throw SQLiteOptions.invalid("retention.maximumLength", maximumLength, "at least 1, or nil")
-        }
-        if let maximumAge, maximumAge < .milliseconds(1) {
-            throw SQLiteOptions.invalid("retention.maximumAge", maximumAge, "at least 1 millisecond, or nil")
-        }
-        if let maximumBytes, maximumBytes < 65_536 {
-            throw SQLiteOptions.invalid("retention.maximumBytes", maximumBytes, "at least 65536, or nil")
-        }
-    }
 }

@@ -1,4 +1,4 @@
-import Millrace
+import MillraceTransportKit
 
 /// How a memory transport buffers and forgets.
 public struct MemoryOptions: Sendable, Hashable {
@@ -74,18 +74,7 @@ public struct MemoryOptions: Sendable, Hashable {
     }
 
     /// Throws a `MillraceError` of code `invalidOption` that names the field, its value and its bound.
-    public func validate() throws {
-        guard capacity >= 1 else { throw MillraceError.invalidOption("capacity", capacity, bound: "at least 1") }
-        guard maximumDelayed >= 1 else {
-            throw MillraceError.invalidOption("maximumDelayed", maximumDelayed, bound: "at least 1")
-        }
-        if case .last(let count) = retention, count < 1 {
-            throw MillraceError.invalidOption("retention", "last(\(count))", bound: "last(1) or more")
-        }
-        if case .topicSuffix("") = deadLetters {
-            throw MillraceError.invalidOption("deadLetters", "topicSuffix(\"\")", bound: "at least 1 character")
-        }
-    }
+    public func validate() throws { try Self.table.validate(self) }
 
     /// Whether messages are kept even while there are subscribers.
     var alwaysRetains: Bool {
