@@ -68,13 +68,14 @@ import Testing
         #expect(result.output.lines.dropLast().count == ConformanceTest.all.count)
     }
 
-    /// What breaks a rule fails its check, and no other.
+    /// What breaks a rule fails its check, and no other. The topics of both go, with their dead letters.
     @Test func aBrokenTransportFails() async throws {
         let folder = try TemporaryFolder()
         _ = FileManager.default.createFile(atPath: folder.file("out"), contents: nil)
         let file = try #require(FileHandle(forWritingAtPath: folder.file("out")))
         let interruption = Interruption()
-        let factory = TransportFactory("forgetful", schemes: ["forgetful"]) { _, _ in ForgetfulTransport() }
+        let removed = Box<[String]>([])
+        let factory = TransportFactory("forgetful", schemes: ["forgetful"]) { _, _ in ForgetfulTransport(removed) }
         let session = Session(
             output: Output(file.fileDescriptor), input: Input(0, interruption), interruption: interruption, environment: [:],
             showsProgress: false, registry: TransportRegistry(factory))
@@ -87,12 +88,21 @@ import Testing
         #expect(failed.contains("the other message: expected "), "\(failed)")
         #expect(lines.contains { $0.hasPrefix("totalOrder     passed ") }, "\(output)")
         #expect(lines.contains { $0.hasPrefix("1 passed, 0 skipped, 1 failed in ") }, "\(output)")
+        let topics = Set(removed.value.filter { $0.contains("-topic-") })
+        #expect(topics.count == 4 && topics.count { $0.hasSuffix(".dead-letter") } == 2, "\(topics)")
+        #expect(removed.value.allSatisfy { $0.hasPrefix("millrace-conform-") })
     }
 }
 
 /// Memory, but what is rejected comes back.
-private final class ForgetfulTransport: Transport {
+private final class ForgetfulTransport: TransportAdministration {
     private let base = MemoryTransport(observers: Observers())
+    private let removed: Box<[String]>
+
+    init(_ removed: Box<[String]>) { self.removed = removed }
+
+    func broker() async throws -> BrokerInfo { BrokerInfo(name: "Forgetful", version: "1") }
+    func remove(topic: String) async throws { removed.update { $0.append(topic) } }
 
     var system: String { "forgetful" }
     var capabilities: Capabilities { base.capabilities }

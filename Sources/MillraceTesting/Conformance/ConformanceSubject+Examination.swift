@@ -20,8 +20,9 @@ extension ConformanceSubject {
         uniqueName = { "\(prefix)\($0)-\(MessageID.next())" }
         // A broker far away, or a machine with other things to do, is not at fault.
         lease = .seconds(3)
-        idleTimeout = .seconds(60)
         sharesByPartition = capabilities.contains(.groups) && !capabilities.contains(.leases)
+        // Partitions of a member that is gone are shared anew when its session is over: after 45 seconds with Kafka's default.
+        idleTimeout = sharesByPartition ? .seconds(180) : .seconds(60)
         let topics = ConformanceTopics()
         do {
             // What survives its process is not within it.
