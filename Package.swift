@@ -147,7 +147,7 @@ let package = Package(
             name: "MillraceTool",
             dependencies: [
                 "Millrace", "MillraceMemory", "MillraceSQLite", "MillraceRedis", "MillraceKafka", "MillraceNATS", "MillraceAMQP",
-                "MillraceCQRS", "CheckBrokers",
+                "MillraceCQRS", "MillraceTesting", "CheckBrokers",
             ],
             swiftSettings: strict),
 

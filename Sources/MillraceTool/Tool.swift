@@ -3,7 +3,7 @@ internal import Millrace
 /// The tool: its commands, and what is around each of them.
 enum Tool {
     static let commands: [Command] = [
-        .produce, .consume, .tail, .move, .replay, .topics, .describe, .check, .bench, .chart, .completion,
+        .produce, .consume, .tail, .move, .replay, .topics, .describe, .check, .conform, .bench, .chart, .completion,
     ]
 
     /// Does what a command line asks for and returns the exit code. Answers go to the session's output, everything else to

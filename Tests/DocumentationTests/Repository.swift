@@ -12,8 +12,9 @@ enum Repository {
         return (["README.md"] + files(under: "Docs", withExtension: "md") + catalogs).sorted()
     }()
 
-    /// The sources that are built and that documents may quote. Those of the adapters are built by `Tests/Ecosystem/run`.
-    static let examples: [SourceText] = ["Sources/Examples", "Tests/Recipes", "Tests/Ecosystem/Tests"]
+    /// The sources that are built and that documents may quote. Those of the adapters are built by `Tests/Ecosystem/run`, those of the
+    /// folder transport by `.ci/run`.
+    static let examples: [SourceText] = ["Sources/Examples", "Tests/Recipes", "Tests/Ecosystem/Tests", "Tests/FolderTransport"]
         .flatMap { files(under: $0, withExtension: "swift") }
         .compactMap { path in (try? text(of: path)).map(SourceText.init) }
 

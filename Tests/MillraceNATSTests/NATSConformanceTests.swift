@@ -55,7 +55,6 @@ extension ConformanceSubject {
         }
         subject.lease = .seconds(3)
         subject.idleTimeout = NATSTests.patience
-        subject.maximumPayload = (1 << 20) - 4_096
         return subject
     }
 
@@ -83,7 +82,6 @@ extension ConformanceSubject {
         }
         subject.lease = .seconds(3)
         subject.idleTimeout = NATSTests.patience
-        subject.maximumPayload = (1 << 20) - 4_096
         return subject
     }
 }

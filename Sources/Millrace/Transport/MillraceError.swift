@@ -117,7 +117,7 @@ extension MillraceError {
     }
 
     /// A publish call of which no message was accepted, all for the same reason.
-    package static func publishFailed(all count: Int, to topic: String, _ error: any Error) -> MillraceError {
+    public static func publishFailed(all count: Int, to topic: String, _ error: any Error) -> MillraceError {
         publishFailed((0..<count).map { .init(index: $0, error: error) }, of: count, to: topic)
     }
 

@@ -6,6 +6,7 @@ final class ConformanceRun: Sendable {
     /// The transport of checks that need only one.
     let transport: any Transport
     private let opened: Lock<[any Transport]>
+    private let used = ConformanceTopics()
 
     init(_ subject: ConformanceSubject) async throws {
         self.subject = subject
@@ -25,11 +26,17 @@ final class ConformanceRun: Sendable {
 
     func close() async {
         for transport in opened.withLock({ $0 }) { await transport.close() }
+        await used.remove(from: subject)
     }
 
     // MARK: Names and messages
 
-    func topic(_ hint: String = "topic") -> String { subject.uniqueName(hint) }
+    func topic(_ hint: String = "topic") -> String {
+        let topic = subject.uniqueName(hint)
+        used.note(topic)
+        return topic
+    }
+
     func group(_ hint: String = "group") -> String { subject.uniqueName(hint) }
 
     /// Messages that differ in everything.
@@ -42,7 +49,8 @@ final class ConformanceRun: Sendable {
     func subscribe(to topic: String, _ options: SubscriptionOptions, on transport: (any Transport)? = nil) async throws
         -> ConformanceReader
     {
-        ConformanceReader(try await (transport ?? self.transport).subscribe(to: topic, options), in: subject)
+        used.note(topic, group: options.group)
+        return ConformanceReader(try await (transport ?? self.transport).subscribe(to: topic, options), in: subject)
     }
 
     func subscribe(to topic: String, group: String?, on transport: (any Transport)? = nil) async throws

@@ -27,8 +27,9 @@ public struct ConformanceSubject: Sendable {
     /// How many messages a topic takes before somebody settles one: 0 when publishing waits for acknowledgements. Defaults
     /// to no bound.
     public var capacity = Int.max
-    /// The largest payload to try, in bytes. Defaults to 1 MiB.
-    public var maximumPayload = 1 << 20
+    /// The largest payload to try, in bytes. Defaults to 4 KiB less than 1 MiB: what brokers that take 1 MiB with everything around it
+    /// have room for.
+    public var maximumPayload = (1 << 20) - 4_096
     /// How long to wait for something that has to come, in real time. Defaults to 15 seconds.
     public var idleTimeout = Duration.seconds(15)
     /// How long to wait to see that nothing comes. Defaults to 50 milliseconds; a manual clock makes it exact.
@@ -44,6 +45,11 @@ public struct ConformanceSubject: Sendable {
     public var restart: (@Sendable () async throws -> Void)?
     /// Makes a topic's or a group's name from a hint, unlike all others. Defaults to the hint with a UUID.
     public var uniqueName: @Sendable (String) -> String = { "\($0)-\(MessageID.next())" }
+    /// Whether the topics of a check are removed when it has ended, where the transport is a `TransportAdministration`. Defaults to
+    /// false, for brokers that are there for the tests alone.
+    public var removesTopics = false
+    /// Is given a line for each check that is skipped. Defaults to printing it.
+    public var log: @Sendable (String) -> Void = { print($0) }
     /// Makes a transport. The suite closes it.
     public var connect: @Sendable () async throws -> any Transport
 
@@ -55,6 +61,9 @@ public struct ConformanceSubject: Sendable {
         self.capabilities = capabilities
         self.connect = connect
     }
+
+    /// The most messages that the suite publishes to fill a topic.
+    static let reachableCapacity = 10_000
 
     var clock: any SchedulingClock { manualClock ?? SystemClock.shared }
 }
@@ -81,7 +90,9 @@ struct ConformanceNeeds: Sendable {
         let absent = capabilities.subtracting(subject.capabilities)
         if !absent.isEmpty { return "it does not declare: \(absent)" }
         if subject.capacity < room { return "it takes \(subject.capacity) messages unsettled, not \(room)" }
-        if reachableCapacity, subject.capacity > 10_000 { return "its capacity is beyond reach: \(subject.capacity)" }
+        if reachableCapacity, subject.capacity > ConformanceSubject.reachableCapacity {
+            return "its capacity is beyond reach: \(subject.capacity)"
+        }
         if waitingPublishers, subject.capacity > 0 { return "publishing does not wait for acknowledgements" }
         if sharedBroker, !subject.sharesBroker { return "its transports do not share a broker" }
         if fetchOnDemand, subject.fetchesAhead { return "its members fetch ahead" }

@@ -36,13 +36,13 @@ public struct ConformanceTest: Sendable {
 
     /// Checks a transport.
     ///
-    /// - Returns: `passed`, or `skipped` when the subject does not declare what the check needs; that is printed as well.
+    /// - Returns: `passed`, or `skipped` when the subject does not declare what the check needs; that is logged as well.
     /// - Throws: A ``ConformanceFailure`` that says what was expected and what happened. The transports that the check has
-    ///   opened are closed in any case.
+    ///   opened are closed in any case, and its topics removed if the subject says so.
     @discardableResult
     public func run(on subject: ConformanceSubject) async throws -> ConformanceOutcome {
         if let reason = needs.missing(in: subject, capabilities: requires) {
-            print("conformance: \(subject.name): skipped '\(name)': \(reason)")
+            subject.log("conformance: \(subject.name): skipped '\(name)': \(reason)")
             return .skipped(reason: reason)
         }
         do {

@@ -26,6 +26,9 @@ struct Arguments: Sendable {
     /// All values of an option that may be given more than once.
     func texts(_ option: Option) -> [String] { values[option.name] ?? option.fallback.map { [$0] } ?? [] }
 
+    /// All parts of all values of an option that takes a list.
+    func list(_ option: Option) -> [String] { texts(option).flatMap { $0.split(separator: ",").map(String.init) } }
+
     /// The words of a positional.
     func words(_ positional: Positional) -> [String] { words[positional.name] ?? [] }
 

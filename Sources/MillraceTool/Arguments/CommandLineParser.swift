@@ -93,10 +93,18 @@ struct CommandLineParser: Sendable {
     }
 
     private func check(_ value: String, _ values: Option.Values, _ name: String, _ command: Command) throws {
+        if case .listOf(let choices) = values { return try checkList(value, choices, name, command) }
         guard case .oneOf(let choices) = values, !choices.contains(value) else { return }
         throw UsageError(
             "\(name) is '\(value)', it must be one of: \(choices.joined(separator: ", "))"
                 + Self.hint(value, among: choices), command: command.name)
+    }
+
+    private func checkList(_ value: String, _ choices: [String], _ name: String, _ command: Command) throws {
+        for part in value.split(separator: ",", omittingEmptySubsequences: false).map(String.init) where !choices.contains(part) {
+            throw UsageError(
+                "\(name) has '\(part)', and there is none of that name" + Self.hint(part, among: choices), command: command.name)
+        }
     }
 
     /// Gives each positional the words that it must have, from the first on, and what is left to those that take more.

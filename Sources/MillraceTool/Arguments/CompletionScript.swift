@@ -49,7 +49,8 @@ enum CompletionScript {
     private static func bashReply(_ values: Option.Values) -> String {
         switch values {
         case .any: "COMPREPLY=();"
-        case .oneOf(let choices): "COMPREPLY=($(compgen -W '\(choices.joined(separator: " "))' -- \"$word\"));"
+        case .oneOf(let choices), .listOf(let choices):
+            "COMPREPLY=($(compgen -W '\(choices.joined(separator: " "))' -- \"$word\"));"
         case .file: "COMPREPLY=($(compgen -f -- \"$word\"));"
         }
     }
@@ -96,6 +97,7 @@ enum CompletionScript {
         switch values {
         case .any: " "
         case .oneOf(let choices): "(\(choices.joined(separator: " ")))"
+        case .listOf(let choices): "_values -s , name \(choices.joined(separator: " "))"
         case .file: "_files"
         }
     }

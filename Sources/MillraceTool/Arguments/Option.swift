@@ -6,6 +6,8 @@ struct Option: Sendable {
         case any
         /// One of these, and nothing else.
         case oneOf([String])
+        /// Some of these, with commas between them, and nothing else.
+        case listOf([String])
         /// The path of a file.
         case file
     }

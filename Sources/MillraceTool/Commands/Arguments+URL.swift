@@ -34,7 +34,8 @@ extension Arguments {
         try text(option).map { try url($0, "--\(option.name)", session) }
     }
 
-    private func url(_ text: String, _ source: String, _ session: Session) throws -> TransportURL {
+    /// A URL that stands in a place which errors name.
+    func url(_ text: String, _ source: String, _ session: Session) throws -> TransportURL {
         do {
             return try TransportURL(text, environment: session.environment)
         } catch let error as MillraceError {

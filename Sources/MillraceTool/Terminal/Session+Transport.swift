@@ -5,7 +5,7 @@ extension Session {
     func withTransport<Result: Sendable>(
         _ url: TransportURL, _ body: (any Transport) async throws -> Result
     ) async throws -> Result {
-        let transport = try await cancellingWhenInterrupted { try await Tool.registry.connect(url) }
+        let transport = try await cancellingWhenInterrupted { try await registry.connect(url) }
         do {
             let result = try await body(transport)
             await transport.close()

@@ -16,6 +16,8 @@ struct Session: Sendable {
     let environment: [String: String]
     /// Whether a person looks at standard error.
     let showsProgress: Bool
+    /// The transports that URLs can name.
+    var registry = Tool.registry
 
     /// That of the process. Takes over Ctrl-C and SIGTERM.
     static func standard() -> Session {
