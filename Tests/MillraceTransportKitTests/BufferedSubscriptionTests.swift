@@ -93,6 +93,33 @@ import Testing
         await subscription.close()
     }
 
+    /// A fetch that is under way when a message goes back may bring what comes after it in its key.
+    @Test("hands out nothing of a key that has a message on its way back") func keepsOrder() async throws {
+        let source = ScriptedSource(messages: 2, inFetchesOf: 1, holdsSecond: true)
+        let subscription = open(source, .init(group: "g", ordered: .byKey, lease: .seconds(40)))
+        _ = try await take(1, from: subscription)
+        try await source.secondFetch.wait()
+        clock.advance(by: .seconds(40))
+        try await subscription.flush()
+        #expect(source.told == ["1 returned 1"])
+        let pull = Task { try await take(1, from: subscription) }
+        source.gate.fire()
+        try await source.thirdFetch.wait()
+        try await subscription.flush()
+        #expect(source.told == ["1 returned 1", "2 returned 0"])
+        pull.cancel()
+        await #expect(throws: CancellationError.self) { try await pull.value }
+        await subscription.close()
+    }
+
+    @Test("gives everything back when nobody holds it any more") func dropped() async throws {
+        let source = ScriptedSource(messages: 2)
+        func leave() async throws { _ = try await take(1, from: open(source)) }
+        try await leave()
+        try await source.isClosed.wait()
+        #expect(source.told.sorted() == ["1 returned 0", "2 returned 0", "closed"])
+    }
+
     @Test("tries a source again that is away for a while, and tells observers once") func recovers() async throws {
         let source = ScriptedSource(messages: 1)
         source.fail(fetches: 2, settlements: 2)
@@ -121,6 +148,7 @@ private final class ScriptedSource: DeliverySource {
         var waiting: [DeliveryBuffer.Entry] = []
         var told: [String] = []
         var renewals: [[UInt64]] = []
+        var fetches = 0
         var failingFetches = 0
         var failingSettlements = 0
         var isRetriable = true
@@ -128,8 +156,17 @@ private final class ScriptedSource: DeliverySource {
 
     private let state: Lock<State>
     private let renewed = [Signal(), Signal()]
+    private let size: Int
+    private let holdsSecond: Bool
+    /// The second fetch is under way, and waits for the gate if it is to be held; the third one is.
+    let secondFetch = Signal()
+    let gate = Signal()
+    let thirdFetch = Signal()
+    let isClosed = Signal()
 
-    init(messages count: Int) {
+    init(messages count: Int, inFetchesOf size: Int = .max, holdsSecond: Bool = false) {
+        self.size = size
+        self.holdsSecond = holdsSecond
         let entries = (1...count).map { number in
             DeliveryBuffer.Entry(message: Message(text: "\(number)"), attempt: 1, position: Position(low: UInt64(number)))
         }
@@ -151,12 +188,19 @@ private final class ScriptedSource: DeliverySource {
     }
 
     func fetch(upTo room: Int) async throws -> [DeliveryBuffer.Entry] {
-        try state.withLock { state in
+        let number = state.withLock { state in
+            state.fetches += 1
+            return state.fetches
+        }
+        if number == 2 { secondFetch.fire() }
+        if number == 3 { thirdFetch.fire() }
+        if number == 2, holdsSecond { try await gate.wait() }
+        return try state.withLock { state in
             guard state.failingFetches == 0 else {
                 state.failingFetches -= 1
                 throw MillraceError(.connectionFailed, "away", isRetriable: state.isRetriable)
             }
-            let entries = Array(state.waiting.prefix(room))
+            let entries = Array(state.waiting.prefix(min(room, size)))
             state.waiting.removeFirst(entries.count)
             return entries
         }
@@ -180,7 +224,10 @@ private final class ScriptedSource: DeliverySource {
         if number <= renewed.count { renewed[number - 1].fire() }
     }
 
-    func close() async { state.withLock { $0.told.append("closed") } }
+    func close() async {
+        state.withLock { $0.told.append("closed") }
+        isClosed.fire()
+    }
 
     private static func text(_ delivery: SettledDelivery) -> String {
         switch delivery.outcome {

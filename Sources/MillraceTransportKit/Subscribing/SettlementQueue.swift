@@ -109,6 +109,8 @@ final class SettlementQueue: Sendable {
             }
         }
         await source.close()
+        // What a broker that is away was not told comes back when its claims run out.
+        state.withLock { $0.waiting = [] }
         done(nil)
     }
 
