@@ -10,7 +10,7 @@ public final class AttachableObservers: Sendable {
     /// Tells one more observer from now on.
     public func attach(_ observer: any Observer & AnyObject) { current.withLock { $0 = $0.adding(observer) } }
 
-    /// See ``Observers/report(_:_:)``.
+    /// See `Observers.report(_:_:)`.
     public func report(_ level: EventLevel, _ event: @autoclosure () -> MillraceEvent.Kind) {
         current.withLock { $0 }.report(level, event())
     }

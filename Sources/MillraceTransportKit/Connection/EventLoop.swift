@@ -40,7 +40,7 @@ public final class EventLoop: @unchecked Sendable {
     private var sources: [any EventSource] = []
     private var descriptors: [pollfd] = []
 
-    /// A loop whose thread runs until ``stop()``. Throws a ``MillraceError`` of code `connectionFailed` when the system has
+    /// A loop whose thread runs until ``stop()``. Throws a `MillraceError` of code `connectionFailed` when the system has
     /// no more file descriptors or threads.
     public init(name: String) throws {
         var pair: [Int32] = [-1, -1]

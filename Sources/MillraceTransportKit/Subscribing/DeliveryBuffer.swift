@@ -5,7 +5,7 @@ public import Millrace
 ///
 /// A broker's client puts messages in, from a thread of its own; readers take them out and settle them. The buffer keeps the
 /// order of keys, bounds what is held, and knows what has to be told to the broker; talking to it is the transport's part.
-/// Messages are known to the broker by their ``Position``.
+/// Messages are known to the broker by their `Position`.
 public final class DeliveryBuffer: Sendable {
     /// A message that was fetched.
     public struct Entry: Sendable {

@@ -17,13 +17,13 @@ public final class OpenSubscriptions<Member: Subscription>: Sendable {
     /// None is open.
     public init() {}
 
-    /// Throws a ``MillraceError`` of code `closed` once the transport is closed.
+    /// Throws a `MillraceError` of code `closed` once the transport is closed.
     public func checkOpen() throws {
         guard state.withLock({ $0.isClosed }) else { return }
         throw MillraceError(.closed, "the transport is closed", isRetriable: false)
     }
 
-    /// Adds one. Throws a ``MillraceError`` of code `closed`, and adds nothing, once the transport is closed.
+    /// Adds one. Throws a `MillraceError` of code `closed`, and adds nothing, once the transport is closed.
     public func add(_ subscription: Member) throws {
         let isClosed = state.withLock { state in
             state.entries.removeAll { $0.subscription == nil }
