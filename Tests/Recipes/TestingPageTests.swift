@@ -118,6 +118,7 @@ struct BankIsAway: Error {}
         var subject = ConformanceSubject("memory", capabilities: broker.capabilities) { MemoryTransport() }
         subject.sharesBroker = false
         subject.capacity = 1_024
+        subject.lease = .seconds(5)
         try await test.run(on: subject)
     }
 }
