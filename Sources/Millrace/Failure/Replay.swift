@@ -38,9 +38,9 @@ public struct Replay: Sendable {
 
     /// Brings messages back that `filter` says yes to; all, by default.
     ///
-    /// Throws a ``MillraceError``: `invalidOption`; `unknownTopic` when the poison topic is not there, which is not made then; what subscribing throws, `closed` when the transport is closed meanwhile, and
-    /// what publishing throws; the message that could
-    /// not be published, and those that were left, stay in the poison topic. Cancelling the task throws `CancellationError`.
+    /// Throws a ``MillraceError``: `invalidOption`; `unknownTopic` when the poison topic is not there, which is not made then; what
+    /// subscribing throws; `closed` when the transport is closed meanwhile; and what publishing throws. The message that could not be
+    /// published, and those that were left, stay in the poison topic. Cancelling the task throws `CancellationError`.
     /// A run that is cut off between publishing a message and acknowledging its letter leaves the letter in place, so that a
     /// later run may bring the message back once more.
     public func run(where filter: @Sendable (DeadLetter) -> Bool = { _ in true }) async throws -> Report {
